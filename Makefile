@@ -1,0 +1,57 @@
+# Every target sets up what it needs; `make` alone lists them.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.venv/run.stamp: requirements/run.txt pyproject.toml
+	@echo "setup: .venv (core and webhook)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
+	  { echo "needs the Debian package python3-venv: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/dev.stamp: .venv/run.stamp requirements/dev.txt
+	@echo "setup: .venv (development)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.PHONY: setup
+setup: .venv/dev.stamp ## make .venv/ with everything but the Go programs
+
+.PHONY: tools
+tools: ## build the real control plane and cosign, once per machine (needs Go; 15 minutes cold)
+	@$(PYTHON) -m tests.cluster.tools
+
+.PHONY: demo
+demo: .venv/run.stamp ## see the gate do its job: no cluster, no Go, no network
+	@$(BIN)/python -m examples.demo
+
+.PHONY: lint
+lint: setup ## ruff, mypy --strict, import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+.PHONY: test
+test: setup ## everything: linters, unit tests, then the real control plane and cosign
+	@./tests/run.sh
+
+.PHONY: bench
+bench: setup ## ratios measured side by side in one run
+	@$(BIN)/python -m bench
+
+.PHONY: lock
+lock: ## pin the requirements again, with hashes (needs uv)
+	@for name in run dev; do uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header \
+	  --no-annotate --python-version 3.11 requirements/$$name.in -o requirements/$$name.txt; done
+
+.PHONY: clean
+clean: ## remove .venv/ and caches; the Go programs stay in the per-user cache
+	@rm -rf .venv .mypy_cache .ruff_cache .hypothesis dist

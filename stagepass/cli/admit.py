@@ -1,0 +1,109 @@
+"""`stagepass admit`: AdmissionReviews and manifests from files, judged as the webhook would."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from stagepass import strictjson, strictyaml
+from stagepass.admission import judge_object
+from stagepass.cli import options
+from stagepass.cli.report import Judged, show
+from stagepass.decision import Decision
+from stagepass.errors import InputError
+from stagepass.evidence import Deadline
+from stagepass.manifest import ObjectId
+from stagepass.review import MAX_BYTES, MAX_DEPTH, AdmissionRequest
+from stagepass.verifier import Verifier
+
+_MAX_LIST_DEPTH = 3
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--cluster", required=True, help="The cluster the objects are meant for.")
+@click.option(
+    "--namespace", default="default", show_default=True, help="For manifests that name none."
+)
+@options.deciding
+def admit(
+    files: tuple[str, ...],
+    cluster: str,
+    namespace: str,
+    policy_directory: Path,
+    evidence: tuple[str, ...],
+    offline: bool,
+    now: datetime | None,
+    output: str,
+) -> int:
+    """Decide on every object in FILE: AdmissionReviews (JSON), or manifests (YAML, JSON, List, '-')."""
+    policy = options.load_policy(policy_directory)
+    # All files are read before any is judged: a bad one must not leave half an answer on stdout.
+    requests = [(name, request) for name in files for request in _requests(name, namespace)]
+    if not requests:
+        raise InputError("no objects", where=", ".join(files))
+    sources = options.sources(evidence, offline=offline, hosts=policy.hosts())
+    verifier, moment = Verifier(policy, sources), options.current_time(now)
+    judged = [
+        Judged(name, request.object_id, decide(verifier, cluster, request, moment))
+        for name, request in requests
+    ]
+    return show(judged, output=output, revision=policy.revision)
+
+
+def decide(verifier: Verifier, cluster: str, request: AdmissionRequest, now: datetime) -> Decision:
+    """One object, with a deadline of its own."""
+    deadline = Deadline.after(options.DEADLINE_SECONDS)
+    return judge_object(verifier, cluster, request, now=now, deadline=deadline)
+
+
+def _requests(name: str, namespace: str) -> Iterator[AdmissionRequest]:
+    try:
+        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read: {error.strerror}", where=name) from error
+    for document in _documents(data, name):
+        try:
+            if isinstance(document, dict) and document.get("kind") == "AdmissionReview":
+                yield AdmissionRequest.of(document)
+            else:
+                yield from _manifests(document, namespace, 0)
+        except InputError as error:
+            raise InputError(error.message, where=error.where or name, hint=error.hint) from error
+
+
+def _documents(data: bytes, name: str) -> Iterator[Any]:
+    if data.lstrip()[:1] in (b"{", b"["):
+        try:
+            yield strictjson.loads(data, max_bytes=MAX_BYTES, max_depth=MAX_DEPTH)
+        except InputError as error:
+            raise InputError(error.message, where=name) from error
+        return
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise InputError("not UTF-8 text", where=name) from error
+    documents = strictyaml.load_all(text, where=name, anchors=True)
+    yield from (document for document in documents if document is not None)
+
+
+def _manifests(document: Any, namespace: str, depth: int) -> Iterator[AdmissionRequest]:
+    if not isinstance(document, dict):
+        raise InputError(f"an object is wanted, this is {strictjson.type_name(document)}")
+    items = document.get("items")
+    if (
+        str(document.get("kind")).endswith("List")
+        and isinstance(items, list)
+        and depth < _MAX_LIST_DEPTH
+    ):
+        for item in items:
+            yield from _manifests(item, namespace, depth + 1)
+        return
+    found = ObjectId.of(document)
+    place = ObjectId(found.group, found.kind, found.namespace or namespace, found.name)
+    yield AdmissionRequest(uid="", operation="CREATE", object_id=place, new=document, old=None)

@@ -1,0 +1,141 @@
+"""`stagepass attest`: sign that an image passed a stage, or any other predicate about it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import click
+
+from stagepass import strictjson
+from stagepass.cli import options
+from stagepass.cli.keys import passphrase
+from stagepass.cli.passes import Asked
+from stagepass.cli.report import Judged, show
+from stagepass.cli.signed import report, sign, store
+from stagepass.digest import ImageRef
+from stagepass.errors import AttestationError, InputError
+from stagepass.predicates import STAGE_PASSED, StagePassed, compose_pass
+from stagepass.signing import PrivateKey
+from stagepass.statement import MAX_BYTES, MAX_DEPTH
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("image", type=options.IMAGE)
+@click.option("--key", "key_file", required=True, type=_PATH, help="The private key (PEM).")
+@click.option("--passphrase-env", metavar="VAR", help="The variable with the key's passphrase.")
+@click.option("--stage", help="The stage that was passed: signs a stage-passed/v1.")
+@click.option("--type", "predicate_type", metavar="URI", help="Sign another predicate type.")
+@click.option("--predicate", type=_PATH, help="With --type: a JSON object, signed as it stands.")
+@click.option(
+    "--policy",
+    "policy_directory",
+    type=_PATH,
+    metavar="DIR",
+    help="Check first that the key may sign for the stage, and that the stage admits the image.",
+)
+@options.pipeline
+@click.option("--cluster", help="The cluster that watched it; by default the stage's only one.")
+@options.namespace
+@click.option("--cluster-uid", help="The UID of its kube-system namespace; recorded.")
+@click.option("--observed-from", type=options.TIME, help="Since when it was watched (RFC 3339).")
+@click.option("--observed-to", type=options.TIME, help="Until when it was watched (RFC 3339).")
+@click.option("--source", metavar="URI@COMMIT", help="What it was built from; recorded.")
+@click.option("--valid-for", type=options.DURATION, default="30d", show_default=True)
+@options.evidence
+@options.offline
+@options.now
+@options.output
+def attest(
+    image: ImageRef,
+    key_file: Path,
+    passphrase_env: str | None,
+    stage: str | None,
+    predicate_type: str | None,
+    predicate: Path | None,
+    policy_directory: Path | None,
+    pipeline: str | None,
+    cluster: str | None,
+    namespace: str | None,
+    cluster_uid: str | None,
+    observed_from: datetime | None,
+    observed_to: datetime | None,
+    source: str | None,
+    valid_for: timedelta,
+    evidence: tuple[str, ...],
+    offline: bool,
+    now: datetime | None,
+    output: str,
+) -> int:
+    """Sign that IMAGE (repository@sha256:...) passed --stage, and store that where --evidence says."""
+    if (stage is None) == (predicate_type is None):
+        raise InputError("give either --stage, or --type together with --predicate")
+    moment, digest = options.current_time(now), options.digest_of(image)
+    key = PrivateKey.read(key_file, passphrase(passphrase_env))
+    kind = predicate_type or STAGE_PASSED
+    if stage is None:
+        text = _foreign(kind, predicate)
+    else:
+        asked = Asked(image, stage, pipeline, cluster, namespace)
+        if policy_directory is None:
+            site = asked.as_given()
+        else:
+            policy = options.load_policy(policy_directory)
+            checked = asked.by_policy(policy, key.public.id, evidence, offline=offline, now=moment)
+            if isinstance(checked, Judged):
+                return show([checked], output=output, revision=policy.revision)
+            site = checked
+        details = replace(
+            site,
+            cluster_uid=cluster_uid,
+            observed=_observed(observed_from, observed_to, moment),
+            source=_source(source),
+        )
+        name = f"{image.name}@{digest}"
+        text = compose_pass(details, image=name, now=moment, valid_for=valid_for)
+    signed = sign(image, digest, key, kind, text)
+    report(signed, store(signed, evidence, offline=offline, now=moment), output)
+    return 0
+
+
+def _foreign(predicate_type: str, path: Path | None) -> bytes:
+    """The predicate's text, unchanged. One of ours must say what such a statement says."""
+    if path is None:
+        raise InputError("--type needs --predicate FILE")
+    try:
+        text = path.read_bytes()
+        value = strictjson.loads_object(text, max_bytes=MAX_BYTES, max_depth=MAX_DEPTH)
+        # A failure is never signed: `cosign verify --key` takes any attestation for a signature.
+        if predicate_type == STAGE_PASSED and StagePassed.parse(value).result != "PASSED":
+            raise InputError("verificationResult is not PASSED; a failure is never signed")
+    except OSError as error:
+        raise InputError(f"cannot read: {error.strerror}", where=str(path)) from error
+    except AttestationError as error:
+        raise InputError(error.message, where=str(path), hint="use --stage") from error
+    except InputError as error:
+        raise InputError(error.message, where=str(path), hint=error.hint) from error
+    return text
+
+
+def _observed(
+    start: datetime | None, end: datetime | None, now: datetime
+) -> tuple[datetime, datetime] | None:
+    if start is None and end is None:
+        return None
+    if start is None:
+        raise InputError("--observed-to without --observed-from")
+    if not start <= (end or now) <= now:
+        raise InputError("the observed span must end after it began, and not in the future")
+    return start, end or now
+
+
+def _source(text: str | None) -> tuple[str, str] | None:
+    if text is None:
+        return None
+    uri, _, commit = text.rpartition("@")
+    if not uri or not commit:
+        raise InputError(f"--source {text!r} is not URI@COMMIT")
+    return uri, commit

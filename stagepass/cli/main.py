@@ -1,0 +1,73 @@
+"""The `stagepass` command: its groups, and what an error becomes."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from stagepass import __version__
+from stagepass.errors import StagepassError
+
+USAGE, UNDETERMINED = 64, 2
+
+_COMMANDS = {
+    "admit": "stagepass.cli.admit",
+    "attest": "stagepass.cli.attest",
+    "explain": "stagepass.cli.explain",
+    "keys": "stagepass.cli.keys",
+    "policy": "stagepass.cli.policy",
+    "verify": "stagepass.cli.verify",
+}
+
+
+class _Lazy(click.Group):
+    """A group whose commands are imported only when one of them is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """All of them, without importing any."""
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The command `cmd_name` of the module of the same name."""
+        module = _COMMANDS.get(cmd_name)
+        command = getattr(import_module(module), cmd_name) if module else None
+        return command if isinstance(command, click.Command) else None
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="stagepass")
+def stagepass() -> None:
+    """
+    No pass, no stage: sign that an image passed a stage, and decide whether it may enter the next.
+
+    Exit codes: 0 admitted, 1 denied, 2 undetermined, 64 usage or unusable input.
+    """
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """
+    Run one command and return its exit code.
+
+    What we did not foresee exits with 2: a crash must never read as success (CVE-2026-44310).
+    """
+    try:
+        code = stagepass.main(arguments, prog_name="stagepass", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return USAGE
+    except click.Abort:
+        return USAGE
+    except StagepassError as error:
+        click.secho(f"error: {error}", err=True, fg="red")
+        return USAGE
+    except Exception as error:
+        click.secho(f"internal error: {type(error).__name__}: {error}", err=True, fg="red")
+        return UNDETERMINED
+    return code if isinstance(code, int) else 0

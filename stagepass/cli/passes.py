@@ -1,0 +1,88 @@
+"""Which pass `attest` may sign: what was asked for, checked against a policy where one is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from stagepass.cli import options, places
+from stagepass.cli.report import Judged, judged_image
+from stagepass.decision import Answer, Code, Decision
+from stagepass.digest import ImageRef
+from stagepass.errors import InputError
+from stagepass.evidence import Deadline
+from stagepass.policy.evaluate import refuse
+from stagepass.policy.model import PolicySet, Stage
+from stagepass.predicates import STAGE_PASSED, PassDetails
+from stagepass.verifier import Verifier
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The pass asked for on the command line; None where nothing was said."""
+
+    image: ImageRef
+    stage: str
+    pipeline: str | None
+    cluster: str | None
+    namespace: str | None
+
+    def as_given(self) -> PassDetails:
+        """Without a policy, nothing can be filled in. Raises `InputError`."""
+        if self.pipeline is None or self.cluster is None:
+            raise InputError(
+                "a pass names its pipeline and cluster",
+                hint="give --pipeline and --cluster, or --policy to have them filled in",
+            )
+        return PassDetails(self.pipeline, self.stage, self.cluster, namespace=self.namespace)
+
+    def by_policy(
+        self,
+        policy: PolicySet,
+        key_id: str,
+        evidence: Sequence[str],
+        *,
+        offline: bool,
+        now: datetime,
+    ) -> PassDetails | Judged:
+        """
+        The pass that the policy leaves, or the refusal to sign.
+
+        Refused when the key is not one of the stage's signers, and when the stage does not admit the
+        image: a pass of a version that should never have been there launders it (DESIGN section 8.3).
+        Raises `InputError` where the policy leaves several choices.
+        """
+        target = places.one_target(policy, self.stage, self.pipeline, self.image)
+        place = target.one_place(self.cluster, self.namespace)
+        if not _may_sign(policy, target.stage, place.cluster, key_id, now):
+            message = f"this key may not sign passes of {self.stage!r} in {place.cluster!r}"
+            here = ((target.pipeline.name, self.stage),)
+            return judged_image(
+                self.image,
+                place.namespace,
+                refuse(Code.SIGNER_UNKNOWN, message, self.image, target.stage.enforcement, here),
+            )
+        sources = options.sources(evidence, offline=offline, hosts=policy.hosts())
+        deadline = Deadline.after(options.DEADLINE_SECONDS)
+        decision = Verifier(policy, sources).decide(self.image, place, now=now, deadline=deadline)
+        if decision.answer is not Answer.ADMITTED:
+            return judged_image(self.image, place.namespace, decision)
+        return PassDetails(
+            pipeline=target.pipeline.name,
+            stage=self.stage,
+            cluster=place.cluster,
+            namespace=place.namespace,
+            policy_revision=policy.revision,
+            inputs=_inputs(decision),
+        )
+
+
+def _may_sign(policy: PolicySet, stage: Stage, cluster: str, key_id: str, now: datetime) -> bool:
+    keys = (policy.attestors[name].key(key_id) for name in stage.signed_by)
+    return any(k is not None and k.valid_at(now) and k.counts_in(cluster) for k in keys)
+
+
+def _inputs(decision: Decision) -> tuple[str, ...]:
+    passes = {m.payload_digest for m in decision.met if m.predicate_type == STAGE_PASSED}
+    return tuple(sorted(digest.removeprefix("sha256:") for digest in passes))

@@ -1,0 +1,51 @@
+"""`stagepass verify`: the gate's decision for one image."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from stagepass.cli import options, places
+from stagepass.cli.report import judged_image, show
+from stagepass.decision import Decision, combine
+from stagepass.digest import ImageRef
+from stagepass.evidence import Deadline
+from stagepass.stage import Place
+from stagepass.verifier import Verifier
+
+
+@click.command()
+@click.argument("image", type=options.ANY_IMAGE)
+@options.stage
+@options.pipeline
+@options.cluster
+@options.namespace
+@options.deciding
+def verify(
+    image: ImageRef,
+    stage: str,
+    pipeline: str | None,
+    cluster: str | None,
+    namespace: str | None,
+    policy_directory: Path,
+    evidence: tuple[str, ...],
+    offline: bool,
+    now: datetime | None,
+    output: str,
+) -> int:
+    """Decide whether IMAGE (repository@sha256:...) may enter --stage, as the gate would."""
+    policy = options.load_policy(policy_directory)
+    found = places.targets(policy, stage, pipeline, image)
+    where = [p for target in found for p in target.places(cluster, namespace)]
+    sources = options.sources(evidence, offline=offline, hosts=policy.hosts())
+    decision = decide(Verifier(policy, sources), image, where, options.current_time(now))
+    judged = judged_image(image, where[0].namespace, decision)
+    return show([judged], output=output, revision=policy.revision)
+
+
+def decide(verifier: Verifier, image: ImageRef, where: list[Place], now: datetime) -> Decision:
+    """One decision over all these places: each must admit."""
+    deadline = Deadline.after(options.DEADLINE_SECONDS)
+    return combine([verifier.decide(image, place, now=now, deadline=deadline) for place in where])

@@ -1,0 +1,150 @@
+"""
+Evidence: from untrusted bytes (`Candidate`) to verified claims (`Attestation`), and where it lies.
+
+The two are different types on purpose. Only an attestor makes the second from the first.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from stagepass.bundle import MAX_BYTES
+from stagepass.decision import Code
+from stagepass.digest import Digest, ImageRef
+from stagepass.errors import InputError, Unavailable
+from stagepass.statement import Statement
+
+# A registry writer can add junk without end; past this the answer is undetermined, not slow (T8).
+MAX_CANDIDATES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A bundle's bytes, as found. `origin` says where, for people."""
+
+    data: bytes
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attestation:
+    """A verified statement. `key_id` is the configured key that signed it, `owner` whose key that is."""
+
+    statement: Statement
+    key_id: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Rejection:
+    """
+    A candidate that does not count, kept so that a denial can say why.
+
+    `predicate_type` is what the unverified payload claims, "" where it cannot be read: good for an
+    explanation, never for a decision.
+    """
+
+    code: Code
+    message: str
+    predicate_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that is known about one digest: verified claims, and why the rest does not count."""
+
+    attestations: tuple[Attestation, ...] = ()
+    rejections: tuple[Rejection, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """One time limit shared by everything a decision does, on the `time.monotonic()` clock."""
+
+    at: float
+
+    @classmethod
+    def after(cls, seconds: float) -> Deadline:
+        """The moment `seconds` from now."""
+        return cls(time.monotonic() + seconds)
+
+    def remaining(self) -> float:
+        """Seconds left. Raises `Unavailable` with `DEADLINE` when there are none."""
+        left = self.at - time.monotonic()
+        if left <= 0:
+            raise Unavailable(Code.DEADLINE, "the deadline passed before the evidence was read")
+        return left
+
+
+class EvidenceSource(Protocol):
+    """Somewhere bundles are kept."""
+
+    def batches(
+        self, image: ImageRef, digest: Digest, wanted: frozenset[str], deadline: Deadline
+    ) -> Iterator[Sequence[Candidate]]:
+        """
+        The candidates for `digest`, likeliest first, in batches: a caller stops when it has enough.
+
+        `wanted` are the predicate types asked for, a hint. Raises `Unavailable` when it cannot know.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DirectorySource:
+    """`ROOT/sha256-HEX/*.sigstore.json`: air gap, Git evidence branch, tests, the embedded default."""
+
+    root: Path
+
+    def batches(
+        self,
+        image: ImageRef,  # noqa: ARG002  # a directory is keyed by digest alone
+        digest: Digest,
+        wanted: frozenset[str],  # noqa: ARG002
+        deadline: Deadline,
+    ) -> Iterator[Sequence[Candidate]]:
+        """
+        One batch, in name order; a folder that is not there holds nothing (Git keeps no empty ones).
+
+        Raises `Unavailable` for an unreadable folder and past the cap.
+        """
+        folder = self._folder(digest)
+        try:
+            # Not glob(): it swallows a PermissionError and would answer "nothing here".
+            files = sorted(folder.iterdir()) if folder.exists() else []
+            paths = [path for path in files if path.name.endswith(".sigstore.json")]
+            yield [self._read(path, deadline) for path in paths[:MAX_CANDIDATES]]
+        except OSError as error:
+            raise Unavailable(
+                Code.REGISTRY_UNAVAILABLE, f"{error.filename}: {error.strerror}"
+            ) from error
+        if len(paths) > MAX_CANDIDATES:
+            raise Unavailable(Code.EVIDENCE_LIMIT, f"{folder} holds over {MAX_CANDIDATES} bundles")
+
+    def write(self, digest: Digest, bundle: bytes, payload_digest: Digest) -> Path:
+        """Add a bundle and return its file. It appears whole or not at all. Raises `InputError`."""
+        target = self._folder(digest) / f"{payload_digest.hex}.sigstore.json"
+        partial = target.with_suffix(f".{os.getpid()}.part")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            partial.write_bytes(bundle)
+            partial.replace(target)
+        except OSError as error:
+            raise InputError(
+                f"cannot write: {error.strerror}", where=str(error.filename)
+            ) from error
+        return target
+
+    def _folder(self, digest: Digest) -> Path:
+        return self.root / f"sha256-{digest.hex}"
+
+    def _read(self, path: Path, deadline: Deadline) -> Candidate:
+        deadline.remaining()
+        with path.open("rb") as file:
+            # One byte over the cap is enough for the parser to refuse it with the right reason.
+            return Candidate(file.read(MAX_BYTES + 1), str(path))

@@ -1,0 +1,101 @@
+"""Private keys: made, read, and used to sign a statement into a bundle."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from stagepass.attestor import PublicKey
+from stagepass.bundle import Bundle
+from stagepass.envelope import Envelope, pae
+from stagepass.errors import InputError
+from stagepass.statement import PAYLOAD_TYPE
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateKey:
+    """An ECDSA P-256 key: the one kind that cosign verifies without extra flags (cosign-proof 1.3)."""
+
+    _key: ec.EllipticCurvePrivateKey
+
+    @classmethod
+    def generate(cls) -> PrivateKey:
+        """A new key from the system's randomness."""
+        return cls(ec.generate_private_key(ec.SECP256R1()))
+
+    @classmethod
+    def read(cls, path: Path, passphrase: bytes | None = None) -> PrivateKey:
+        """From a PKCS#8 or SEC1 PEM file. Raises `InputError`, naming the file and what is wrong."""
+        try:
+            key = serialization.load_pem_private_key(path.read_bytes(), passphrase)
+        except OSError as error:
+            raise InputError(f"cannot read the key: {error.strerror}", where=str(path)) from error
+        except TypeError as error:
+            hint = (
+                "name the variable that holds it with --passphrase-env"
+                if passphrase is None
+                else ""
+            )
+            raise InputError(str(error), where=str(path), hint=hint) from error
+        except ValueError as error:
+            raise InputError(
+                "not a PEM private key, or a wrong passphrase", where=str(path)
+            ) from error
+        if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(
+            key.curve, ec.SECP256R1
+        ):
+            raise InputError(
+                "not an ECDSA P-256 key",
+                where=str(path),
+                hint="`stagepass keys generate` makes one",
+            )
+        return cls(key)
+
+    @property
+    def public(self) -> PublicKey:
+        """The half that goes into the policy set."""
+        return PublicKey.of(self._key.public_key())
+
+    def sign(self, payload: bytes) -> Bundle:
+        """A bundle v0.3 over `payload`, an in-toto statement: DER signature, hint, no keyid (W2, W3)."""
+        signature = self._key.sign(pae(PAYLOAD_TYPE, payload), ec.ECDSA(hashes.SHA256()))
+        return Bundle(Envelope(PAYLOAD_TYPE, payload, signature), self.public.id)
+
+    def write(
+        self, directory: Path, name: str, passphrase: bytes | None = None
+    ) -> tuple[Path, Path]:
+        """
+        `NAME.key` (PKCS#8, mode 0600 from its first byte) and `NAME.pub`; returns both paths.
+
+        Raises `InputError` where either exists: a key is never written over.
+        """
+        encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
+        if passphrase is not None:
+            encryption = serialization.BestAvailableEncryption(passphrase)
+        private = self._key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
+        )
+        public = self._key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        key_file, public_file = directory / f"{name}.key", directory / f"{name}.pub"
+        for path in (key_file, public_file):
+            if path.exists():
+                raise InputError("exists already", where=str(path), hint="choose another --name")
+        directory.mkdir(parents=True, exist_ok=True)
+        _create(key_file, private, 0o600)
+        _create(public_file, public, 0o644)
+        return key_file, public_file
+
+
+def _create(path: Path, data: bytes, mode: int) -> None:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    except OSError as error:
+        raise InputError(f"cannot write: {error.strerror}", where=str(path)) from error
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)

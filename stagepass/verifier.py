@@ -1,0 +1,112 @@
+"""
+`Verifier.decide`: gather, verify, evaluate. The webhook, the applier and the CLI all use this one.
+
+Sources are asked in order, and only while something is unmet: more evidence never turns admitted
+into denied, so the first batch that suffices ends the search, and an outage of the registry stops
+nothing that a directory already proves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from stagepass.cache import DecisionCache
+from stagepass.decision import Answer, Code, Decision
+from stagepass.digest import Digest, ImageRef
+from stagepass.errors import Unavailable
+from stagepass.evidence import Attestation, Candidate, Deadline, Evidence, EvidenceSource, Rejection
+from stagepass.policy.evaluate import evaluate, wanted
+from stagepass.policy.model import PolicySet
+from stagepass.stage import Place
+
+
+class Verifier:
+    """One policy set over some evidence sources. Thread-safe; make a new one for a new set."""
+
+    def __init__(
+        self,
+        policy: PolicySet,
+        sources: Sequence[EvidenceSource],
+        cache: DecisionCache | None = None,
+    ) -> None:
+        self.policy = policy
+        self._sources = tuple(sources)
+        self._cache = cache
+
+    def decide(
+        self, image: ImageRef, place: Place, *, now: datetime, deadline: Deadline
+    ) -> Decision:
+        """
+        Whether `image` may run in `place` at `now`. Never raises for want of evidence.
+
+        *Undetermined* carries the code of what kept us from knowing; what was missing by then is
+        listed beside it.
+        """
+        if self._cache is None or image.digest is None:
+            return self._decide(image, place, now, deadline)
+        key = (image.name, image.digest, place, self.policy.revision)
+        try:
+            return self._cache.get_or_decide(
+                key, now, deadline, lambda: self._decide(image, place, now, deadline)
+            )
+        except Unavailable as error:
+            return self._undetermined(self._judge(image, place, Evidence(), now), [error])
+
+    def _decide(self, image: ImageRef, place: Place, now: datetime, deadline: Deadline) -> Decision:
+        decision = self._judge(image, place, Evidence(), now)
+        types = wanted(self.policy, image, place)
+        if image.digest is None or decision.answer is Answer.ADMITTED or not types:
+            return decision
+        gathered: list[Attestation | Rejection] = []
+        failures: list[Unavailable] = []
+        for batch in self._batches(image, image.digest, types, deadline, failures):
+            gathered += [self.policy.keys.verify(c, image.digest) for c in batch]
+            decision = self._judge(image, place, _evidence(gathered), now)
+            if decision.answer is Answer.ADMITTED:
+                return decision
+        return self._undetermined(decision, failures) if failures else decision
+
+    def _batches(
+        self,
+        image: ImageRef,
+        digest: Digest,
+        types: frozenset[str],
+        deadline: Deadline,
+        failures: list[Unavailable],
+    ) -> Iterator[Sequence[Candidate]]:
+        """Every source in turn; one that fails is noted and the next one asked."""
+        for source in self._sources:
+            try:
+                yield from source.batches(image, digest, types, deadline)
+            except Unavailable as error:
+                failures.append(error)
+
+    def _judge(self, image: ImageRef, place: Place, evidence: Evidence, now: datetime) -> Decision:
+        return evaluate(self.policy, image, place, evidence, now=now)
+
+    def _undetermined(self, decision: Decision, failures: Sequence[Unavailable]) -> Decision:
+        """The same decision, not known: evidence that could not be read might have met it."""
+        if decision.answer is Answer.ADMITTED:
+            return decision
+        first = decision.violations[0]
+        unknown = {
+            replace(
+                first,
+                requirement="",
+                code=Code(f.code),
+                message=f"could not find out: {f.message}",
+                fix="",
+            )
+            for f in failures
+        }
+        violations = tuple(sorted({*decision.violations, *unknown}))
+        return replace(decision, answer=Answer.UNDETERMINED, violations=violations)
+
+
+def _evidence(gathered: Sequence[Attestation | Rejection]) -> Evidence:
+    return Evidence(
+        tuple(item for item in gathered if isinstance(item, Attestation)),
+        tuple(item for item in gathered if isinstance(item, Rejection)),
+    )

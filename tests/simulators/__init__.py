@@ -1,0 +1,1 @@
+"""Honest loopback servers that can be told to lie; standard library only."""

@@ -1,0 +1,1 @@
+"""The admission server: AdmissionReview in, Decision out. An application, never in the wheel."""
