@@ -101,7 +101,8 @@ def parse_bundle_manifest(body: bytes, subject: Digest) -> Descriptor:
         raise InputError("not a manifest of one layer")
     if document.get("mediaType", MANIFEST_TYPE) != MANIFEST_TYPE:
         raise InputError(f"mediaType {document['mediaType']!r} is not a manifest's")
-    if "subject" in document and Descriptor.parse(document["subject"]).digest != subject:
+    named = document.get("subject")
+    if named is not None and Descriptor.parse(named).digest != subject:
         raise InputError("the manifest names another subject")
     layer = Descriptor.parse(layers[0])
     if not layer.media_type.startswith(BUNDLE_PREFIX):

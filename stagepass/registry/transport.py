@@ -13,16 +13,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import urllib3
+from urllib3 import exceptions
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    NameResolutionError,
-    NewConnectionError,
-    ProtocolError,
-    SSLError,
-    TimeoutError as HTTPTimeoutError,
-)
 
 from stagepass import __version__
 from stagepass.decision import Code
@@ -95,10 +87,10 @@ class Transport:
         try:
             response = self._open(method, url, deadline, {**_HEADERS, **headers}, body)
             try:
-                data = _read(response, max_bytes)
+                data = _read(response, urlsplit(url).netloc, max_bytes)
             finally:
                 response.close()
-        except (HTTPError, http.client.HTTPException, OSError) as error:
+        except (exceptions.HTTPError, http.client.HTTPException, OSError) as error:
             raise _unavailable(urlsplit(url).netloc, error, deadline) from error
         return Reply(url, response.status, response.headers, data)
 
@@ -107,7 +99,7 @@ class Transport:
     ) -> urllib3.BaseHTTPResponse:
         try:
             return self._request(method, url, deadline, headers, body)
-        except ProtocolError as error:
+        except exceptions.ProtocolError as error:
             # A kept connection which the server closed just now. RFC 9110 section 9.2.2: a client
             # may repeat what only reads.
             if method not in ("GET", "HEAD") or not isinstance(error.args[-1], ConnectionError):
@@ -188,22 +180,25 @@ class _SecurePool(urllib3.HTTPSConnectionPool):
     ConnectionCls = _SecureConnection
 
 
-def _read(response: urllib3.BaseHTTPResponse, max_bytes: int) -> bytes:
+def _read(response: urllib3.BaseHTTPResponse, host: str, max_bytes: int) -> bytes:
     if response.status >= 300:
-        if (response.length_remaining or _MAX_ERROR_BODY) < _MAX_ERROR_BODY:
+        length = response.length_remaining
+        if length is not None and length <= _MAX_ERROR_BODY:
             response.drain_conn()
         return b""
     # B66: a page of zeros packs 1,000 to 1, and no digest is of packed bytes.
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise Unavailable(
-            Code.REGISTRY_UNAVAILABLE, f"{response.url} answered in an encoding nobody asked for"
+            Code.REGISTRY_UNAVAILABLE,
+            f"{host} answered in a Content-Encoding, which nobody asked for",
         )
     data = bytearray()
     while chunk := response.read1(_CHUNK):
         data += chunk
         if len(data) > max_bytes:
             raise Unavailable(
-                Code.EVIDENCE_LIMIT, f"{response.url} is over {max_bytes} bytes, the most we read"
+                Code.EVIDENCE_LIMIT,
+                f"{host} sent over {max_bytes} bytes, the most we read of one answer",
             )
     return bytes(data)
 
@@ -217,15 +212,15 @@ def _unavailable(host: str, error: Exception, deadline: Deadline) -> Unavailable
 def _reason(error: Exception) -> str:
     """In our words: urllib3's hold the addresses of objects, and a server's are not to be passed on."""
     match error:
-        case ConnectTimeoutError():
-            return f"no connection within {CONNECT_SECONDS:g} s"
-        case NameResolutionError():
+        case exceptions.NameResolutionError():
             return "the name does not resolve"
-        case NewConnectionError():
+        case exceptions.NewConnectionError():
             return f"no connection ({getattr(error.__cause__, 'strerror', None) or 'refused'})"
-        case HTTPTimeoutError():
+        case exceptions.ConnectTimeoutError():
+            return f"no connection within {CONNECT_SECONDS:g} s"
+        case exceptions.TimeoutError():
             return "no answer in time"
-        case SSLError():
+        case exceptions.SSLError():
             return f"TLS failed ({getattr(error.args[0], 'verify_message', '') or 'handshake'})"
         case _:
             return "the answer broke off or is not HTTP"

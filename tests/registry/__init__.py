@@ -1,0 +1,1 @@
+"""The registry half, against real HTTP on loopback."""

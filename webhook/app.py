@@ -1,0 +1,99 @@
+"""The composition root: settings to a flask application."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from flask import Flask, Response
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from stagepass import strictjson
+from stagepass.cache import DecisionCache
+from stagepass.errors import InputError
+from stagepass.evidence import DirectorySource, EvidenceSource
+from stagepass.policy.model import PolicySet
+from stagepass.registry.auth import Credentials
+from stagepass.registry.client import RegistryClient
+from stagepass.registry.source import RegistrySource
+from stagepass.review import MAX_BYTES
+from stagepass.verifier import Verifier
+from webhook import metrics
+from webhook.gate import Gate
+from webhook.policies import Policies
+from webhook.routes import routes
+from webhook.selfcheck import SelfCheck
+from webhook.settings import Settings
+
+_LONGEST_REVIEW_SECONDS = 60.0
+
+
+def create_app(environ: Mapping[str, str] | None = None) -> Flask:
+    """The application of one worker, with its policy watched. Raises `InputError` on bad settings."""
+    settings = Settings.from_environ(os.environ if environ is None else environ)
+    policies = Policies(settings.policy, _verifiers(settings))
+    policies.watch()
+    app = Flask("webhook", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BYTES
+    app.extensions["stagepass.policies"] = policies
+    app.extensions["stagepass.gate"] = Gate(settings.cluster, policies, settings.deadline)
+    app.extensions["stagepass.selfcheck"] = SelfCheck()
+    app.register_blueprint(routes)
+    app.register_error_handler(InputError, _bad_request)
+    app.register_error_handler(RequestEntityTooLarge, _too_large)
+    app.register_error_handler(HTTPException, _http_error)
+    return app
+
+
+def _verifiers(settings: Settings) -> Callable[[PolicySet], Verifier]:
+    """Makes the verifier of a set; all of them share one cache, whose keys hold the set's revision."""
+    cache = DecisionCache()
+    credentials = Credentials.read(settings.docker_config)
+    retired: list[RegistrySource] = []
+
+    def make(policy: PolicySet) -> Verifier:
+        for source in retired:
+            _close_later(source)
+        retired.clear()
+        sources: list[EvidenceSource] = []
+        for name in settings.evidence:
+            if name.startswith("dir:"):
+                sources.append(DirectorySource(Path(name.removeprefix("dir:"))))
+                continue
+            # The hosts that may be asked are the policy's, so each set has a client of its own.
+            registry = RegistrySource(
+                RegistryClient(settings.registries, credentials, policy.hosts())
+            )
+            retired.append(registry)
+            sources.append(registry)
+        return Verifier(policy, sources, cache)
+
+    return make
+
+
+def _close_later(source: RegistrySource) -> None:
+    """Reviews that the old set is still judging have their own deadline; after it nobody asks."""
+    timer = threading.Timer(_LONGEST_REVIEW_SECONDS, source.close)
+    timer.daemon = True
+    timer.start()
+
+
+def _bad_request(error: InputError) -> Response:
+    return _refusal(400, str(error))
+
+
+def _too_large(error: RequestEntityTooLarge) -> Response:  # noqa: ARG001
+    return _refusal(413, f"a review has at most {MAX_BYTES} bytes")
+
+
+def _http_error(error: HTTPException) -> Response:
+    return _refusal(error.code or 500, error.name)
+
+
+def _refusal(status: int, message: str) -> Response:
+    if status in (400, 413):
+        metrics.REFUSED_REQUESTS.labels(str(status)).inc()
+    body = strictjson.dumps({"error": message})
+    return Response(body, status, content_type="application/json")

@@ -1,0 +1,89 @@
+"""The policy in force: loaded whole, watched by its content, and swapped whole or not at all."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from stagepass.log import to_stdout
+from stagepass.policy.load import PolicyError, load
+from stagepass.policy.model import PolicySet
+from stagepass.policy.store import read_directory, revision_of
+from stagepass.verifier import Verifier
+from webhook import metrics
+
+POLL_SECONDS = 1.0
+"""Git to enforcement is bounded by this (DESIGN section 6: at most 2 s)."""
+
+log = to_stdout("stagepass.policy")
+
+
+class Policies:
+    """
+    Holds the `Verifier` of the last good set, or None while there never was one.
+
+    A review takes `verifier` once and is judged by that set to its end. `problem` says why the files
+    on disk are not in force, "" while they are.
+    """
+
+    def __init__(self, directory: Path, make_verifier: Callable[[PolicySet], Verifier]) -> None:
+        self.verifier: Verifier | None = None
+        self.problem = "not read yet"
+        self._directory, self._make_verifier = directory, make_verifier
+        self._refused = ""
+        self._stop = threading.Event()
+
+    def watch(self) -> None:
+        """Read the set now, then poll it from a thread of its own until `close`."""
+        self.poll()
+        threading.Thread(target=self._run, name="stagepass-policy", daemon=True).start()
+
+    def close(self) -> None:
+        """End the polling."""
+        self._stop.set()
+
+    def poll(self) -> None:
+        """Read the files; a set not seen before is loaded, and put in force if it loads."""
+        revision = ""
+        try:
+            files = read_directory(self._directory)
+            revision = revision_of(files)
+            if self.verifier is not None and revision == self.verifier.policy.revision:
+                self._whole()
+            elif revision != self._refused and self._settled(revision):
+                self._swap(self._make_verifier(load(files, revision)))
+        except PolicyError as error:
+            self._refused = revision
+            self._refuse(error)
+
+    def _settled(self, revision: str) -> bool:
+        """Two equal reads: a set caught in the middle of being replaced is a mix of two."""
+        return self.verifier is None or revision == revision_of(read_directory(self._directory))
+
+    def _run(self) -> None:
+        while not self._stop.wait(POLL_SECONDS):
+            self.poll()
+
+    def _swap(self, verifier: Verifier) -> None:
+        self.verifier = verifier
+        self._whole()
+        metrics.POLICY_LOADS.labels("loaded").inc()
+        log.info("policy.loaded", extra={"fields": {"revision": verifier.policy.revision}})
+
+    def _whole(self) -> None:
+        """What is on disk is what is in force."""
+        if self.problem:
+            self.problem, self._refused = "", ""
+            metrics.POLICY_BROKEN.set(0)
+
+    def _refuse(self, error: PolicyError) -> None:
+        problem = str(error)
+        if problem == self.problem:
+            return
+        self.problem = problem
+        metrics.POLICY_LOADS.labels("refused").inc()
+        metrics.POLICY_BROKEN.set(1)
+        in_force = self.verifier.policy.revision if self.verifier else None
+        fields = {"errors": [str(e) for e in error.errors], "in_force": in_force}
+        log.error("policy.refused", extra={"fields": fields})

@@ -1,0 +1,58 @@
+"""HTTP in, HTTP out, no decision."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, current_app, request
+
+from stagepass import strictjson
+from webhook import metrics
+from webhook.gate import Gate
+from webhook.policies import Policies
+from webhook.selfcheck import SelfCheck
+
+routes = Blueprint("stagepass", __name__)
+
+
+@routes.post("/validate")
+def validate() -> Response:
+    """HTTP 200 whatever the verdict: a denial is an answer. What is no review is a 400, in `app`."""
+    gate: Gate = current_app.extensions["stagepass.gate"]
+    return _json(gate.answer(request.get_data(cache=False), _seconds(request.args.get("timeout"))))
+
+
+@routes.get("/healthz")
+def healthz() -> Response:
+    """The process answers; a kubelet restarts it where it does not."""
+    return _json(strictjson.dumps({"status": "ok"}))
+
+
+@routes.get("/readyz")
+def readyz() -> Response:
+    """Ready when a policy is in force and evidence is judged right; `problem` tells of a stale set."""
+    policies: Policies = current_app.extensions["stagepass.policies"]
+    check: SelfCheck = current_app.extensions["stagepass.selfcheck"]
+    verifier, sound = policies.verifier, check.passes()
+    ready = verifier is not None and sound
+    detail = {
+        "ready": ready,
+        "policyRevision": verifier.policy.revision if verifier else None,
+        "problem": policies.problem or ("" if sound else "the self-check fails"),
+    }
+    return _json(strictjson.dumps(detail), 200 if ready else 503)
+
+
+@routes.get("/metrics")
+def metrics_text() -> Response:
+    """All workers' metrics in Prometheus' text format."""
+    text, content_type = metrics.render()
+    return Response(text, content_type=content_type)
+
+
+def _json(body: bytes, status: int = 200) -> Response:
+    return Response(body, status, content_type="application/json")
+
+
+def _seconds(text: str | None) -> float | None:
+    """The API server's `?timeout=10s`; anything else grants nothing and takes nothing away."""
+    number = (text or "").removesuffix("s")
+    return float(number) if number.isascii() and number.isdigit() and len(number) < 4 else None
