@@ -102,7 +102,7 @@ class KeyRing:
                 raise AttestationError(Code.SUBJECT_MISMATCH, "signed for another digest")
         except AttestationError as error:
             claimed = _claimed_type(bundle.envelope) if bundle else ""
-            return Rejection(Code(error.code), f"{error.message} ({candidate.origin})", claimed)
+            return Rejection(Code(error.code), error.message, claimed, candidate.origin)
         return Attestation(statement, key_id, self.owners[key_id])
 
     def _open(self, bundle: Bundle) -> tuple[Statement, str]:

@@ -76,7 +76,12 @@ class Code(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Violation:
-    """One reason for not admitting. `path` is the field of the judged object, "" for a bare image."""
+    """
+    One reason for not admitting. `path` is the field of the judged object, "" for a bare image.
+
+    Sorted, an unmet requirement stands before the reasons why evidence for it does not count: both
+    kinds of missing requirement come first in the alphabet of codes.
+    """
 
     path: str
     image: str
@@ -132,11 +137,25 @@ class Decision:
         return self.answer is Answer.ADMITTED or self.enforcement is not Enforcement.ENFORCE
 
     @property
+    def unmet(self) -> tuple[Violation, ...]:
+        """
+        What a person must mend: of each requirement, the first violation.
+
+        The others of the same requirement say why evidence that was found does not count; the first
+        one's message sums them up.
+        """
+        first: dict[tuple[str, ...], Violation] = {}
+        for v in self.violations:
+            of = v.requirement or f"{v.code}: {v.message}"
+            first.setdefault((v.path, v.image, v.pipeline, v.stage, of), v)
+        return tuple(first.values())
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What the user is told beside an admission in a `warn` stage."""
         if self.answer is Answer.ADMITTED or self.enforcement is not Enforcement.WARN:
             return ()
-        return tuple(dict.fromkeys(f"{v.code}: {v.message}" for v in self.violations))
+        return tuple(dict.fromkeys(f"{v.code}: {v.message}" for v in self.unmet))
 
     def at(self, path: str) -> Decision:
         """The same decision, about the image in the field `path`."""

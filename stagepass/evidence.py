@@ -52,6 +52,7 @@ class Rejection:
     code: Code
     message: str
     predicate_type: str
+    origin: str
 
 
 @dataclass(frozen=True, slots=True)

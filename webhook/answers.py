@@ -53,7 +53,7 @@ def message(decision: Decision) -> str:
     At most four lines for one image; of several, the first three and how many more.
     """
     by_image = [
-        list(group) for _, group in groupby(decision.violations, key=lambda v: (v.path, v.image))
+        list(group) for _, group in groupby(decision.unmet, key=lambda v: (v.path, v.image))
     ]
     lines = [
         line for group in by_image[:_MAX_IMAGES_SHOWN] for line in _about_image(decision, group)
@@ -92,6 +92,9 @@ def _annotations(uid: str, decision: Decision, revision: str) -> dict[str, str]:
         "decision": str(decision.answer),
         "decision-id": uid,
         "enforcement": str(decision.enforcement),
+        "requirements": f"{len(decision.met)} of {decision.required} met"
+        if decision.required
+        else "",
         "policy-revision": revision,
         "codes": ",".join(dict.fromkeys([*(v.code for v in decision.violations), *decision.notes])),
         "evidence": ",".join(dict.fromkeys(m.payload_digest for m in decision.met)),

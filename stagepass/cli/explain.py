@@ -81,7 +81,7 @@ def _show(image: ImageRef, decision: Decision) -> None:
             met.requirement,
             f"signed by {met.signer}{when}",
         )
-    for v in decision.violations:
+    for v in decision.unmet:
         place = f"{v.pipeline}/{v.stage}" if v.stage else ""
         table.add_row("[red]missing[/]", place, v.requirement, f"{v.code}: {v.message}")
     console = Console()

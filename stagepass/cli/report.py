@@ -112,7 +112,7 @@ def _show_text(item: Judged) -> None:
     if decision.answer is Answer.ADMITTED:
         notes = f" ({', '.join(decision.notes)})" if decision.notes else ""
         click.echo(f"  {len(decision.met)} of {decision.required} requirements met{notes}")
-    for violation in decision.violations:
+    for violation in decision.unmet:
         where = f"{violation.path}: " if violation.path else ""
         click.echo(f"  {click.style(violation.code, bold=True)} {where}{violation.message}")
     for fix in dict.fromkeys(v.fix for v in decision.violations if v.fix):

@@ -7,7 +7,7 @@ requirement, and names everything that is missing at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -153,8 +153,7 @@ def _violations(case: _Case, finding: _Finding) -> Iterator[Violation]:
     head, others = (
         (timed[0], []) if timed else (finding.missing, [*finding.reasons, *sorted(rejected)])
     )
-    if others:
-        head = (head[0], f"{head[1]}; found only: " + "; ".join(_counted(others)))
+    head = (head[0], head[1] + _summary(others))
     fix = finding.fix + (_WATCHED if head[0] is Code.SOAKING else "")
     for code, message in (head, *dict.fromkeys(others)):
         yield Violation(
@@ -169,9 +168,13 @@ def _violations(case: _Case, finding: _Finding) -> Iterator[Violation]:
         )
 
 
-def _counted(reasons: Iterable[Reason]) -> list[str]:
-    codes = [code for code, _ in reasons]
-    return [f"{codes.count(code)} x {code}" for code in dict.fromkeys(codes)]
+def _summary(reasons: Sequence[Reason]) -> str:
+    """`; found instead: SUBJECT_MISMATCH signed for another digest (2)`, "" where nothing was."""
+    counted = (
+        f"{code} {text} ({reasons.count((code, text))})" for code, text in dict.fromkeys(reasons)
+    )
+    found = ", ".join(counted)
+    return f"; found instead: {found}" if found else ""
 
 
 def _passes(case: _Case) -> Iterator[_Finding]:

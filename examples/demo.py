@@ -1,0 +1,124 @@
+"""
+The main job, in one command: `make demo`.
+
+Versions of a service go test → staging → production. Passes are signed by the command line, kept in
+a directory, and asked for by two real webhooks over TLS: the gates of the clusters `staging` and
+`prod-eu`. Everything is made in a temporary directory and gone afterwards.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from examples.gate import Gate
+from examples.shop import Shop
+
+STAGING, PRODUCTION = "staging", "prod-eu"
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Something happened to a version, a gate is asked, and an answer is expected."""
+
+    story: str
+    cluster: str
+    image: str
+    expected: str
+    code: str = ""
+
+
+def scenes(shop: Shop) -> list[Scene]:
+    """Nine versions, from honest to hostile."""
+    new = shop.build("1.0")
+    tested = shop.build("1.1")
+    shop.passes(tested, "test")
+    proven = shop.build("1.2")
+    shop.passes(proven, "test", "staging")
+    shop.scan(proven)
+    stranger = shop.build("1.3")
+    shop.passes(stranger, "test", signed_by="stranger")
+    stolen = shop.build("1.4")
+    shop.passes(stolen, "test", "staging", signed_by="test-cluster")
+    shop.scan(stolen)
+    tampered = shop.build("1.5")
+    shop.tamper_with_a_pass_of(tampered)
+    borrowed = shop.build("1.6")
+    shop.copy_evidence(proven, borrowed)
+    return [
+        Scene("1.0 was built, nothing else", STAGING, new, "denied", "PASS_MISSING"),
+        Scene("1.1 passed test", STAGING, tested, "admitted"),
+        Scene("1.1 passed test, not staging", PRODUCTION, tested, "denied", "PASS_MISSING"),
+        Scene("1.2 passed test and staging", PRODUCTION, proven, "admitted"),
+        Scene("1.3 has a pass signed by a stranger", STAGING, stranger, "denied", "SIGNER_UNKNOWN"),
+        Scene(
+            "1.4: one stolen key signed every pass", PRODUCTION, stolen, "denied", "SIGNER_UNKNOWN"
+        ),
+        Scene(
+            "1.5: a pass was changed after signing",
+            STAGING,
+            tampered,
+            "denied",
+            "SIGNATURE_INVALID",
+        ),
+        Scene("1.2 asked for by tag", PRODUCTION, shop.by_tag(proven), "denied", "DIGEST_REQUIRED"),
+        Scene(
+            "1.6 carries copies of 1.2's passes", PRODUCTION, borrowed, "denied", "SUBJECT_MISMATCH"
+        ),
+    ]
+
+
+def main() -> int:
+    """Play every scene; 0 when each gate answered as it should."""
+    console = Console(width=None if sys.stdout.isatty() else 132, highlight=False)
+    console.print("[bold]No pass, no stage.[/] Making keys, a policy set and certificates ...")
+    with tempfile.TemporaryDirectory(prefix="stagepass-demo-") as directory:
+        shop = Shop(Path(directory))
+        console.print("Building seven versions of a service, and signing what each has passed ...")
+        played = scenes(shop)
+        console.print(
+            "Starting the gates of the clusters staging and prod-eu (gunicorn, TLS) ...\n"
+        )
+        with Gate(shop, STAGING) as staging, Gate(shop, PRODUCTION) as production:
+            gates = {STAGING: staging, PRODUCTION: production}
+            wrong = _play(console, played, gates)
+        console.print("\nWhy is 1.1 not in production yet?\n")
+        console.print(f"[dim]$ stagepass explain {played[2].image} --stage production ...[/]")
+        print(shop.explain(played[2].image))
+    if wrong:
+        console.print(f"[red]{wrong} answers were not as expected[/]")
+        return 1
+    console.print("[green]All nine answers as expected.[/]")
+    return 0
+
+
+def _play(console: Console, played: list[Scene], gates: dict[str, Gate]) -> int:
+    table = Table(title="What the gates answered", title_justify="left", show_lines=True)
+    for heading in ("WHAT HAPPENED", "ASKED OF", "ANSWER", "WHY, IN THE WORDS A USER SEES"):
+        table.add_column(heading, overflow="fold")
+    wrong = 0
+    for scene in played:
+        answer, message, codes = gates[scene.cluster].ask(scene.image)
+        right = answer == scene.expected and (not scene.code or scene.code in codes)
+        wrong += not right
+        colour = "green" if answer == "admitted" else "red"
+        mark = "" if right else f" [red](expected {scene.expected} {scene.code})[/]"
+        table.add_row(scene.story, scene.cluster, f"[{colour}]{answer}[/]{mark}", _short(message))
+    console.print(table)
+    return wrong
+
+
+def _short(message: str) -> str:
+    """Without the first line, which says what the row says, and with digests cut for reading."""
+    first, _, rest = message.partition("\n")
+    return re.sub(r"(sha256:[0-9a-f]{8})[0-9a-f]{56}", r"\1...", rest or first).replace("[", "\\[")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
