@@ -16,6 +16,8 @@ from stagepass.errors import InputError
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z", re.ASCII)
 _DURATION = re.compile(r"(?:\d{1,6}[dhms])+", re.ASCII)
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+# Long enough for any policy, and short enough that adding it to a time of ours cannot overflow.
+_MAX_DAYS = 36_500
 
 SKEW = timedelta(minutes=5)
 """How far ahead of us a signer's clock may be (DESIGN section 4, *Time*)."""
@@ -45,7 +47,10 @@ def parse_duration(text: object) -> timedelta:
     if not isinstance(text, str) or not _DURATION.fullmatch(text):
         raise InputError(f"{text!r} is not a duration", hint="like 90s, 15m, 24h or 30d")
     parts = re.findall(r"(\d+)([dhms])", text)
-    return timedelta(seconds=sum(int(count) * _UNITS[unit] for count, unit in parts))
+    seconds = sum(int(count) * _UNITS[unit] for count, unit in parts)
+    if seconds > _MAX_DAYS * _UNITS["d"]:
+        raise InputError(f"{text[:20]!r} is too long", hint=f"at most {_MAX_DAYS}d")
+    return timedelta(seconds=seconds)
 
 
 def format_duration(span: timedelta) -> str:

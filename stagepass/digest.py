@@ -13,9 +13,10 @@ _LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 _HOST = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?::[0-9]{{1,5}})?", re.ASCII)
 _COMPONENT = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*", re.ASCII)
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
-_MAX_REFERENCE = 512
+_MAX_REFERENCE, _MAX_NAME = 512, 255
 # What a container runtime adds to a name without a host. Left out, `nginx` would be read as a host.
 _DEFAULT_HOST, _DEFAULT_NAMESPACE = "docker.io", "library"
+_OLD_DEFAULT_HOST = "index.docker.io"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -57,6 +58,8 @@ class ImageRef:
             raise InputError(
                 f"an image reference has 1 to {_MAX_REFERENCE} characters, this has {len(text)}"
             )
+        if _HEX64.fullmatch(text):
+            raise InputError(f"{text!r} is a bare digest", hint="write IMAGE@sha256:...")
         rest, at, digest_text = text.partition("@")
         digest = Digest.parse(digest_text) if at else None
         name, tag = _split_tag(rest)
@@ -68,6 +71,8 @@ class ImageRef:
         for component in repository.split("/"):
             if not _COMPONENT.fullmatch(component):
                 raise InputError(f"{text!r}: {component!r} is not a repository name")
+        if len(host) + len(repository) >= _MAX_NAME:
+            raise InputError(f"a repository has at most {_MAX_NAME} characters", where=f"{text!r}")
         return cls(host, repository, tag, digest)
 
     @property
@@ -81,6 +86,11 @@ class ImageRef:
         return f"{self.name}{tag}{digest}"
 
 
+def is_host(text: str) -> bool:
+    """Whether a runtime takes the first part of a name for a host, not for a part of the path."""
+    return bool(set(text) & set(".:")) or text == "localhost" or text != text.lower()
+
+
 def _split_tag(rest: str) -> tuple[str, str | None]:
     head, colon, tail = rest.rpartition(":")
     if colon and "/" not in tail:
@@ -89,7 +99,11 @@ def _split_tag(rest: str) -> tuple[str, str | None]:
 
 
 def _split_host(name: str) -> tuple[str, str]:
-    first, slash, rest = name.partition("/")
-    if slash and (set(first) & set(".:") or first == "localhost" or first != first.lower()):
-        return first, rest
-    return _DEFAULT_HOST, name if slash else f"{_DEFAULT_NAMESPACE}/{name}"
+    host, slash, repository = name.partition("/")
+    if not slash or not is_host(host):
+        host, repository = _DEFAULT_HOST, name
+    if host == _OLD_DEFAULT_HOST:
+        host = _DEFAULT_HOST
+    if host == _DEFAULT_HOST and "/" not in repository:
+        repository = f"{_DEFAULT_NAMESPACE}/{repository}"
+    return host, repository

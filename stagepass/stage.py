@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
-from stagepass.digest import ImageRef
+from stagepass.digest import ImageRef, is_host
 from stagepass.errors import InputError
 
 _NAMESPACE = re.compile(r"[a-z0-9*](?:[a-z0-9*-]*[a-z0-9*])?", re.ASCII)
@@ -69,13 +69,18 @@ class ImagePattern:
     def parse(cls, text: str) -> ImagePattern:
         """Raises `InputError`, saying which part is wrong."""
         host, slash, path = text.partition("/")
-        if not slash or not _HOST.fullmatch(host):
+        if not slash or not _HOST.fullmatch(host) or not is_host(host):
             raise InputError(
                 f"{text!r} does not start with a registry host",
                 hint="like registry.example.com/shop/**",
             )
         segments = path.split("/")
         last_any = segments[-1] == "**"
+        # Docker Hub has one name here, and its images without an owner lie below `library`.
+        if host == "index.docker.io" or (host == "docker.io" and len(segments) == 1 and not last_any):
+            raise InputError(
+                f"{text!r} matches no image", hint="like docker.io/library/nginx or docker.io/shop/**"
+            )
         for segment in segments[:-1] if last_any else segments:
             if not _SEGMENT.fullmatch(segment) or "**" in segment:
                 raise InputError(

@@ -11,6 +11,7 @@ from stagepass.evidence import Deadline
 from stagepass.log import to_stdout
 from stagepass.policy.evaluate import refuse
 from stagepass.review import AdmissionRequest
+from stagepass.verifier import Verifier
 from webhook import answers, metrics
 from webhook.policies import Policies
 
@@ -39,15 +40,17 @@ class Gate:
         )
         deadline = Deadline.after(granted)
         request = AdmissionRequest.parse(body)
+        # Taken once: the whole review, its log line and its answer are of one set.
         verifier = self._policies.verifier
         revision = verifier.policy.revision if verifier else ""
-        decision = self._judge(request, deadline)
+        decision = self._judge(verifier, request, deadline)
         took = time.perf_counter() - started
         self._record(request, decision, revision, took)
         return answers.review(request.uid, decision, revision)
 
-    def _judge(self, request: AdmissionRequest, deadline: Deadline) -> Decision:
-        verifier = self._policies.verifier
+    def _judge(
+        self, verifier: Verifier | None, request: AdmissionRequest, deadline: Deadline
+    ) -> Decision:
         if verifier is None:
             return _undetermined(Code.POLICY_INVALID, "no policy set has loaded yet")
         try:

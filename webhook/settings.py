@@ -11,6 +11,8 @@ from stagepass.environ import between, read
 from stagepass.errors import InputError
 from stagepass.registry.settings import RegistrySettings
 
+_MAX_WORKERS = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -38,7 +40,12 @@ class Settings:
             bind=read(environ, "STAGEPASS_BIND", str, "0.0.0.0:8443"),  # a Pod serves its Service
             tls_directory=read(environ, "STAGEPASS_TLS_DIR", Path, "/etc/stagepass/tls"),
             workers=int(
-                read(environ, "STAGEPASS_WORKERS", between(1, 64), str(os.cpu_count() or 1))
+                read(
+                    environ,
+                    "STAGEPASS_WORKERS",
+                    between(1, _MAX_WORKERS),
+                    str(min(os.cpu_count() or 1, _MAX_WORKERS)),
+                )
             ),
             deadline=read(environ, "STAGEPASS_DEADLINE", between(0.1, 30), "8"),
         )
@@ -49,7 +56,7 @@ def _evidence(text: str) -> tuple[str, ...]:
     for name in names:
         if name == "registry":
             continue
-        if not name.startswith("dir:"):
+        if not name.startswith("dir:") or name == "dir:":
             raise InputError(
                 f"{name!r} is not an evidence source", hint="write registry or dir:PATH"
             )

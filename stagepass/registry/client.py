@@ -125,23 +125,22 @@ class RegistryClient:
         Not filtered by the server: `+` in a media type comes back as a space from some, and others
         ignore the filter (cosign-proof section 1).
         """
-        url, entries = self._url(image, f"referrers/{digest}"), list[Descriptor]()
-        for _ in range(MAX_PAGES):
-            reply = self._get(url, deadline, MAX_LISTING, INDEX_TYPE)
-            # distribution-spec 1.1 has 404 for "no such API"; cosign reads 400 so as well.
-            if reply.status in (400, 404):
-                return None
-            what = f"the referrers of {digest}"
-            if _expect(reply, 200, what).media_type != INDEX_TYPE:
-                return None
-            entries += _index(reply, what)
-            if (link := _NEXT.search(reply.headers.get("Link", ""))) is None:
-                return Listing(tuple(entries))
-            url = _joined(reply, link[1])
-            if _origin(url) != _origin(reply.url):
-                return Listing(tuple(entries), _unavailable(f"{what} go on at another host"))
-        gap = f"{reply.host} lists the referrers of {digest} on over {MAX_PAGES} pages"
-        return Listing(tuple(entries), Unavailable(Code.EVIDENCE_LIMIT, gap))
+        what = f"the referrers of {digest}"
+        first = self._page(self._url(image, f"referrers/{digest}"), what, deadline)
+        if first is None:
+            return None
+        entries, further = first
+        try:
+            for _ in range(MAX_PAGES - 1):
+                more, further = (further and self._page(further, what, deadline)) or ([], "")
+                entries += more
+            if further:
+                raise Unavailable(Code.EVIDENCE_LIMIT, f"{what} fill over {MAX_PAGES} pages")
+        except Throttled:
+            raise
+        except Unavailable as gap:
+            return Listing(tuple(entries), gap)
+        return Listing(tuple(entries))
 
     def tag_index(self, image: ImageRef, digest: Digest, deadline: Deadline) -> Listing:
         """What the tag `sha256-HEX` lists (distribution-spec 1.1, "Referrers Tag Schema")."""
@@ -156,8 +155,11 @@ class RegistryClient:
         """Store `data` unless it is there."""
         digest = Digest.of(data)
         url, what = self._url(image, f"blobs/{digest}"), f"the blob {digest}"
-        if self._send("HEAD", url, deadline).status == 200:
+        there = self._send("HEAD", url, deadline)
+        if there.status == 200:
             return digest
+        if there.status >= 400 and there.status != 404:
+            _expect(there, 200, what)
         start = _expect(self._send("POST", self._url(image, "blobs/uploads/"), deadline), 202, what)
         target = _joined(start, start.headers.get("Location", ""))
         if _origin(target) != _origin(start.url):

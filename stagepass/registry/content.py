@@ -132,7 +132,7 @@ def _entry(value: object) -> Descriptor | None:
 def _text(value: dict[str, Any], key: str) -> str:
     text = value.get(key)
     if not isinstance(text, str) or not text:
-        raise InputError(f"{key} is {strictjson.type_name(text)}, a string is wanted")
+        raise InputError(f"{key} is not a text of at least one character")
     return text
 
 

@@ -78,7 +78,9 @@ def _subject(
     try:
         return client.head_manifest(image, digest, deadline)
     except NotFound as error:
-        raise InputError(f"{image.name}@{digest}: no such image") from error
+        raise InputError("no such image", where=f"{image.name}@{digest}") from error
+    except InputError as error:
+        raise InputError(error.message, where=f"{image.name}@{digest}") from error
 
 
 def _manifest(

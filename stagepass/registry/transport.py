@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 import io
 import socket
@@ -53,14 +54,11 @@ class Transport:
 
     def __init__(self, *, per_host: int, hosts: int, ca_file: Path | None) -> None:
         """`ca_file` (PEM) replaces the system's authorities. Raises `InputError`."""
-        try:
-            context = ssl.create_default_context(cafile=ca_file)
-        except OSError as error:
-            raise InputError(
-                f"no CA certificates can be read: {error.strerror}", where=str(ca_file)
-            ) from error
         self._pools = urllib3.PoolManager(
-            num_pools=hosts, maxsize=per_host, retries=False, ssl_context=context
+            num_pools=hosts,
+            maxsize=per_host,
+            retries=False,
+            ssl_context=_file_context(ca_file) if ca_file else _system_context(),
         )
         self._pools.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}
 
@@ -178,6 +176,21 @@ class _PlainPool(urllib3.HTTPConnectionPool):
 
 class _SecurePool(urllib3.HTTPSConnectionPool):
     ConnectionCls = _SecureConnection
+
+
+# Reading the system's authorities takes 36 ms.
+@functools.cache
+def _system_context() -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
+def _file_context(ca_file: Path) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        raise InputError(
+            f"no CA certificates can be read: {error.strerror}", where=str(ca_file)
+        ) from error
 
 
 def _read(response: urllib3.BaseHTTPResponse, host: str, max_bytes: int) -> bytes:

@@ -5,13 +5,15 @@ from contextlib import ExitStack
 
 import pytest
 
-from stagepass.digest import Digest, ImageRef
+from stagepass.digest import ImageRef
 from stagepass.registry.auth import Credentials
 from stagepass.registry.client import RegistryClient
 from stagepass.registry.settings import RegistrySettings
+from stagepass.registry.source import RegistrySource
+from tests.registry import REPOSITORY, reference
+from tests.registry.shop import Shop
 from tests.simulators.registry import Registry
 
-REPOSITORY = "shop/app"
 Connect = Callable[..., RegistryClient]
 
 
@@ -50,19 +52,12 @@ def image(registry: Registry) -> ImageRef:
     return reference(registry.host, registry.push_image(REPOSITORY))
 
 
-def reference(host: str, digest: str | Digest) -> ImageRef:
-    return ImageRef.parse(f"{host}/{REPOSITORY}@{digest}")
+@pytest.fixture
+def source(client: RegistryClient) -> Iterator[RegistrySource]:
+    with RegistrySource(client) as made:
+        yield made
 
 
-def digest_in(image: ImageRef) -> Digest:
-    assert image.digest
-    return image.digest
-
-
-def paths(registry: Registry) -> list[str]:
-    """The kinds of resource asked for, in order: `GET referrers`, `GET manifests`, …"""
-    kinds = (request.path.removeprefix(f"/v2/{REPOSITORY}/") for request in registry.requests)
-    return [
-        f"{request.method} {kind.partition('/')[0]}"
-        for request, kind in zip(registry.requests, kinds, strict=True)
-    ]
+@pytest.fixture
+def shop(registry: Registry, image: ImageRef) -> Shop:
+    return Shop(registry, image)
