@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urlsplit
 
 from stagepass.bundle import MAX_BYTES
 from stagepass.decision import Code
@@ -30,7 +30,7 @@ from stagepass.registry.content import (
     parse_index,
 )
 from stagepass.registry.settings import RegistrySettings
-from stagepass.registry.transport import Reply, Transport
+from stagepass.registry.transport import Reply, Transport, origin
 
 CONNECTIONS = 8
 """Kept for each host; more are opened when needed."""
@@ -91,7 +91,7 @@ class RegistryClient:
         self.close()
 
     def close(self) -> None:
-        """Close every kept connection."""
+        """Close every kept connection; whoever asks again opens new ones."""
         self._transport.close()
 
     def head_manifest(self, image: ImageRef, digest: Digest, deadline: Deadline) -> Descriptor:
@@ -125,22 +125,26 @@ class RegistryClient:
         Not filtered by the server: `+` in a media type comes back as a space from some, and others
         ignore the filter (cosign-proof section 1).
         """
-        what = f"the referrers of {digest}"
-        first = self._page(self._url(image, f"referrers/{digest}"), what, deadline)
-        if first is None:
+        url, what = self._url(image, f"referrers/{digest}"), f"the referrers of {digest}"
+        page = self._page(url, what, deadline)
+        if page is None:
             return None
-        entries, further = first
-        try:
-            for _ in range(MAX_PAGES - 1):
-                more, further = (further and self._page(further, what, deadline)) or ([], "")
-                entries += more
-            if further:
-                raise Unavailable(Code.EVIDENCE_LIMIT, f"{what} fill over {MAX_PAGES} pages")
-        except Throttled:
-            raise
-        except Unavailable as gap:
-            return Listing(tuple(entries), gap)
-        return Listing(tuple(entries))
+        entries, following = page
+        for _ in range(MAX_PAGES - 1):
+            if not following:
+                return Listing(tuple(entries))
+            try:
+                page = self._page(_same_host(following, url), what, deadline)
+            except Throttled:
+                raise
+            except Unavailable as error:
+                return Listing(tuple(entries), error)
+            if page is None:
+                return Listing(tuple(entries), _unavailable(f"{image.host} broke off {what}"))
+            entries, following = entries + page[0], page[1]
+        over = f"{image.host} lists {what} on over {MAX_PAGES} pages"
+        gap = Unavailable(Code.EVIDENCE_LIMIT, over) if following else None
+        return Listing(tuple(entries), gap)
 
     def tag_index(self, image: ImageRef, digest: Digest, deadline: Deadline) -> Listing:
         """What the tag `sha256-HEX` lists (distribution-spec 1.1, "Referrers Tag Schema")."""
@@ -161,9 +165,7 @@ class RegistryClient:
         if there.status >= 400 and there.status != 404:
             _expect(there, 200, what)
         start = _expect(self._send("POST", self._url(image, "blobs/uploads/"), deadline), 202, what)
-        target = _joined(start, start.headers.get("Location", ""))
-        if _origin(target) != _origin(start.url):
-            raise _unavailable(f"{start.host} wants {what} sent to {urlsplit(target).netloc!r}")
+        target = _same_host(start.joined(start.headers.get("Location", "")), start.url)
         joint = "&" if urlsplit(target).query else "?"
         target += f"{joint}digest={quote(str(digest), safe='')}"
         headers = {"Content-Type": "application/octet-stream"}
@@ -179,6 +181,15 @@ class RegistryClient:
         reply = self._send("PUT", url, deadline, headers=headers, body=body)
         _expect(reply, 201, f"the manifest {digest}")
         return digest
+
+    def _page(self, url: str, what: str, deadline: Deadline) -> tuple[list[Descriptor], str] | None:
+        """A page's entries and the URL of the next, "" at the end; None: the API does not exist."""
+        reply = self._get(url, deadline, MAX_LISTING, INDEX_TYPE)
+        # distribution-spec 1.1 has 404 for "no such API"; cosign reads 400 so as well.
+        if reply.status in (400, 404) or _expect(reply, 200, what).media_type != INDEX_TYPE:
+            return None
+        link = _NEXT.search(reply.headers.get("Link", ""))
+        return _index(reply, what), reply.joined(link[1]) if link else ""
 
     def _manifest(self, image: ImageRef, digest: Digest, deadline: Deadline) -> Reply:
         reply = self._get(self._url(image, f"manifests/{digest}"), deadline, MAX_MANIFEST, _ACCEPT)
@@ -219,22 +230,22 @@ class RegistryClient:
                 body=body,
             )
 
-        origin = _origin(url)
-        if base and origin != _origin(base):
+        asked = origin(url)
+        if base and asked != origin(base):
             return send("")
-        login = self._logins.get(origin, "")
+        login = self._logins.get(asked, "")
         reply = send(login)
         if reply.status != 401 or login:
             return reply
         host, challenge = urlsplit(url).netloc, reply.headers.get("WWW-Authenticate", "")
-        login = self._logins[origin] = self._credentials.answer(host, challenge)
+        login = self._logins[asked] = self._credentials.answer(host, challenge)
         return send(login)
 
     def _redirected(self, reply: Reply, base: str) -> str:
         """Where a blob is, if that is the registry itself or a host that settings name."""
-        url = _joined(reply, reply.headers.get("Location", ""))
-        scheme, host = target = _origin(url)
-        if target != _origin(base) and not self._settings.may_redirect_to(scheme, host):
+        url = reply.joined(reply.headers.get("Location", ""))
+        scheme, host = target = origin(url)
+        if target != origin(base) and not self._settings.may_redirect_to(scheme, host):
             raise _unavailable(
                 f"{reply.host} keeps its blobs on {scheme}://{host}, which is not asked unless"
                 " STAGEPASS_REGISTRIES names it so"
@@ -242,20 +253,10 @@ class RegistryClient:
         return url
 
 
-def _joined(reply: Reply, link: str) -> str:
-    try:
-        url = urljoin(reply.url, link)
-        urlsplit(url)
-    except ValueError as error:
-        raise _unavailable(f"{reply.host} refers us to something that is no URL") from error
+def _same_host(url: str, as_url: str) -> str:
+    if origin(url) != origin(as_url):
+        raise _unavailable(f"{urlsplit(as_url).netloc} refers us to {urlsplit(url).netloc!r}")
     return url
-
-
-def _origin(url: str) -> tuple[str, str]:
-    """Scheme and host, the default port left out."""
-    scheme, netloc = urlsplit(url)[:2]
-    port = {"http": ":80", "https": ":443"}.get(scheme, "")
-    return scheme, netloc.lower().removesuffix(port)
 
 
 def _expect(reply: Reply, status: int, what: str) -> Reply:

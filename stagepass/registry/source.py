@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 class RegistrySource:
     """
-    An `EvidenceSource` over a client that stays the caller's to close. Thread-safe.
+    An `EvidenceSource` over a client, which is closed with it. Thread-safe.
 
     Requests run on `workers` threads for each host, so that a slow registry keeps no other waiting
     (V53), and whoever waits for one gives up at the deadline, though a name may resolve for longer.
@@ -47,11 +47,12 @@ class RegistrySource:
         self.close()
 
     def close(self) -> None:
-        """End the threads; what still runs ends at its own deadline."""
+        """End the threads, what still runs at its own deadline, and close the client."""
         with self._lock:
             pools, self._pools = self._pools, {}
         for pool in pools.values():
             pool.shutdown(cancel_futures=True)
+        self._client.close()
 
     def batches(
         self, image: ImageRef, digest: Digest, wanted: frozenset[str], deadline: Deadline

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import urllib3
 from urllib3 import exceptions
@@ -47,6 +47,17 @@ class Reply:
     def media_type(self) -> str:
         """The Content-Type without its parameters, "" where there is none."""
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+    def joined(self, link: str) -> str:
+        """The URL that `link`, a header of this answer, means. Raises `Unavailable` for none."""
+        try:
+            url = urljoin(self.url, link)
+            urlsplit(url)
+        except ValueError as error:
+            raise Unavailable(
+                Code.REGISTRY_UNAVAILABLE, f"{self.host} refers us to something that is no URL"
+            ) from error
+        return url
 
 
 class Transport:
@@ -120,6 +131,13 @@ class Transport:
         )
 
 
+def origin(url: str) -> tuple[str, str]:
+    """Scheme and host of a URL, the default port left out: two that are equal are one server."""
+    scheme, netloc = urlsplit(url)[:2]
+    port = {"http": ":80", "https": ":443"}.get(scheme, "")
+    return scheme, netloc.lower().removesuffix(port)
+
+
 class _Timed(io.RawIOBase):
     """
     A socket's bytes until the timeout it has now is over.
@@ -135,7 +153,7 @@ class _Timed(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: bytearray | memoryview) -> int | None:  # type: ignore[override]  # the stub's Buffer type is no module of 3.11
+    def readinto(self, buffer: bytearray | memoryview) -> int | None:  # type: ignore[override]  # Buffer is in the library from 3.12 on
         left = self._at - time.monotonic()
         if left <= 0:
             raise TimeoutError("timed out")
