@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -38,12 +38,15 @@ class PublicKey:
     @classmethod
     def parse(cls, pem: bytes) -> PublicKey:
         """From PEM SubjectPublicKeyInfo. Raises `InputError` for anything but a P-256 public key."""
+        key: object
         try:
             key = serialization.load_pem_public_key(pem)
         except (ValueError, TypeError) as error:
             raise InputError(
                 "not a PEM public key", hint="the .pub file `stagepass keys generate` wrote"
             ) from error
+        except UnsupportedAlgorithm:
+            key = None
         if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(
             key.curve, ec.SECP256R1
         ):

@@ -41,8 +41,9 @@ class Bundle:
             document = strictjson.loads_object(data, max_bytes=MAX_BYTES, max_depth=_MAX_DEPTH)
         except InputError as error:
             raise _invalid(f"the bundle is {error}") from error
-        if document.get("mediaType") not in _MEDIA_TYPES:
-            raise _invalid(f"mediaType {document.get('mediaType')!r} is not a bundle v0.3")
+        media_type = document.get("mediaType")
+        if not isinstance(media_type, str) or media_type not in _MEDIA_TYPES:
+            raise _invalid(f"mediaType {media_type!r} is not a bundle v0.3")
         if unknown := document.keys() - _MEMBERS:
             raise _invalid(f"the bundle has unknown members {sorted(unknown)}")
         hint = _hint(document.get("verificationMaterial"))

@@ -76,9 +76,10 @@ def _base64(text: object, what: str) -> bytes:
     """Both alphabets, padded or not: protobuf JSON allows all four and cosign reads them."""
     if not isinstance(text, str) or not text:
         raise _invalid(f"{what} is missing")
-    standard = text.rstrip("=").translate(_URL_SAFE)
+    standard = text.translate(_URL_SAFE)
+    padding = "" if "=" in standard else "=" * (-len(standard) % 4)
     try:
-        return base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
+        return base64.b64decode(standard + padding, validate=True)
     except (binascii.Error, ValueError) as error:
         raise _invalid(f"{what} is not base64: {error}") from error
 

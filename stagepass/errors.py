@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from difflib import get_close_matches
 
+_MAX_QUOTED = 300
+
 
 class StagepassError(Exception):
     """The root: whatever is not one of these is a bug of ours."""
@@ -32,11 +34,16 @@ class InputError(StagepassError):
 
 
 class AttestationError(StagepassError):
-    """A bundle was read and does not count. `code` is the reason code, as text."""
+    """
+    A bundle was read and does not count. `code` is the reason code, as text.
+
+    The message may quote what a stranger wrote, so it is cut: 50 bundles of 1 MiB are one answer.
+    """
 
     def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code, self.message = code, message
+        self.code = code
+        self.message = message if len(message) <= _MAX_QUOTED else f"{message[:_MAX_QUOTED]}..."
+        super().__init__(self.message)
 
 
 class Unavailable(StagepassError):

@@ -6,6 +6,7 @@ The two are different types on purpose. Only an attestor makes the second from t
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -112,24 +113,35 @@ class DirectorySource:
         """
         One batch, in name order; a folder that is not there holds nothing (Git keeps no empty ones).
 
-        Raises `Unavailable` for an unreadable folder and past the cap.
+        Raises `Unavailable` for what cannot be read and past the cap, after what could be.
         """
         folder = self._folder(digest)
         try:
             # Not glob(): it swallows a PermissionError and would answer "nothing here".
             files = sorted(folder.iterdir()) if folder.exists() else []
-            paths = [path for path in files if path.name.endswith(".sigstore.json")]
-            yield [self._read(path, deadline) for path in paths[:MAX_CANDIDATES]]
         except OSError as error:
-            raise Unavailable(
-                Code.REGISTRY_UNAVAILABLE, f"{error.filename}: {error.strerror}"
-            ) from error
+            raise _unreadable(error) from error
+        paths = [path for path in files if path.name.endswith(".sigstore.json")]
+        found: list[Candidate] = []
+        failure: Unavailable | None = None
+        for path in paths[:MAX_CANDIDATES]:
+            try:
+                found.append(self._read(path, deadline))
+            except Unavailable as error:
+                failure = failure or error
+        yield found
+        if failure is not None:
+            raise failure
         if len(paths) > MAX_CANDIDATES:
             raise Unavailable(Code.EVIDENCE_LIMIT, f"{folder} holds over {MAX_CANDIDATES} bundles")
 
-    def write(self, digest: Digest, bundle: bytes, payload_digest: Digest) -> Path:
-        """Add a bundle and return its file. It appears whole or not at all. Raises `InputError`."""
-        target = self._folder(digest) / f"{payload_digest.hex}.sigstore.json"
+    def write(self, digest: Digest, bundle: bytes) -> Path:
+        """
+        Add a bundle and return its file. It appears whole or not at all. Raises `InputError`.
+
+        The name is the bundle's own digest: two signers of one statement keep a bundle each.
+        """
+        target = self._folder(digest) / f"{Digest.of(bundle).hex}.sigstore.json"
         partial = target.with_suffix(f".{os.getpid()}.part")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -146,6 +158,15 @@ class DirectorySource:
 
     def _read(self, path: Path, deadline: Deadline) -> Candidate:
         deadline.remaining()
-        with path.open("rb") as file:
-            # One byte over the cap is enough for the parser to refuse it with the right reason.
-            return Candidate(file.read(MAX_BYTES + 1), str(path))
+        try:
+            if path.exists() and not path.is_file():  # opening a pipe would wait for a writer
+                raise OSError(errno.EINVAL, "not a regular file", str(path))
+            with path.open("rb") as file:
+                # One byte over the cap is enough for the parser to refuse it with the right reason.
+                return Candidate(file.read(MAX_BYTES + 1), str(path))
+        except OSError as error:
+            raise _unreadable(error) from error
+
+
+def _unreadable(error: OSError) -> Unavailable:
+    return Unavailable(Code.REGISTRY_UNAVAILABLE, f"{error.filename}: {error.strerror}")

@@ -23,7 +23,7 @@ class AdmissionRequest:
     """
     What is to be judged. `object_id` has the kind that was matched and `request.namespace`.
 
-    `new` and `old` are the objects as sent, None where absent or null.
+    `new` and `old` are the objects as sent, None where absent or null; `old` only on UPDATE.
     """
 
     uid: str
@@ -61,7 +61,9 @@ class AdmissionRequest:
                 name=_optional_text(request, "name", "request.name"),
             ),
             new=_optional_mapping(request, "object", "request.object"),
-            old=_optional_mapping(request, "oldObject", "request.oldObject"),
+            old=_optional_mapping(request, "oldObject", "request.oldObject")
+            if operation == "UPDATE"
+            else None,
         )
 
 

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -14,6 +15,8 @@ from stagepass.bundle import Bundle
 from stagepass.envelope import Envelope, pae
 from stagepass.errors import InputError
 from stagepass.statement import PAYLOAD_TYPE
+
+_MAX_PASSPHRASE = 1023  # of OpenSSL's PEM encryption
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,7 @@ class PrivateKey:
     @classmethod
     def read(cls, path: Path, passphrase: bytes | None = None) -> PrivateKey:
         """From a PKCS#8 or SEC1 PEM file. Raises `InputError`, naming the file and what is wrong."""
+        key: object
         try:
             key = serialization.load_pem_private_key(path.read_bytes(), passphrase)
         except OSError as error:
@@ -45,6 +49,8 @@ class PrivateKey:
             raise InputError(
                 "not a PEM private key, or a wrong passphrase", where=str(path)
             ) from error
+        except UnsupportedAlgorithm:
+            key = None
         if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(
             key.curve, ec.SECP256R1
         ):
@@ -75,6 +81,8 @@ class PrivateKey:
         """
         encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
         if passphrase is not None:
+            if len(passphrase) > _MAX_PASSPHRASE:
+                raise InputError(f"a passphrase has at most {_MAX_PASSPHRASE} bytes")
             encryption = serialization.BestAvailableEncryption(passphrase)
         private = self._key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
@@ -86,7 +94,10 @@ class PrivateKey:
         for path in (key_file, public_file):
             if path.exists():
                 raise InputError("exists already", where=str(path), hint="choose another --name")
-        directory.mkdir(parents=True, exist_ok=True)
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"cannot write: {error.strerror}", where=str(directory)) from error
         _create(key_file, private, 0o600)
         _create(public_file, public, 0o644)
         return key_file, public_file

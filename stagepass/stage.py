@@ -77,9 +77,12 @@ class ImagePattern:
         segments = path.split("/")
         last_any = segments[-1] == "**"
         # Docker Hub has one name here, and its images without an owner lie below `library`.
-        if host == "index.docker.io" or (host == "docker.io" and len(segments) == 1 and not last_any):
+        if host == "index.docker.io" or (
+            host == "docker.io" and len(segments) == 1 and not last_any
+        ):
             raise InputError(
-                f"{text!r} matches no image", hint="like docker.io/library/nginx or docker.io/shop/**"
+                f"{text!r} matches no image",
+                hint="like docker.io/library/nginx or docker.io/shop/**",
             )
         for segment in segments[:-1] if last_any else segments:
             if not _SEGMENT.fullmatch(segment) or "**" in segment:

@@ -22,8 +22,8 @@ V0_1 = "https://in-toto.io/Statement/v0.1"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 
 MAX_BYTES = 1 << 20
-# cosign takes 200 levels (cosign-proof section 5); past our cap the reason says so.
-MAX_DEPTH = 200
+# cosign takes a predicate of 200 levels (cosign-proof section 5); past our cap the reason says so.
+MAX_DEPTH = 256
 # The limits of sigstore-go, counted by test in cosign-proof section 5.
 MAX_SUBJECTS, MAX_DIGESTS = 1024, 32
 
@@ -63,8 +63,8 @@ class Statement:
         predicate_type = document.get("predicateType")
         if not isinstance(predicate_type, str) or not predicate_type:
             raise _invalid("predicateType is missing")
-        predicate = document.get("predicate") or {}
-        if not isinstance(predicate, dict):
+        predicate = _object_or_absent(document.get("predicate"))
+        if predicate is None:
             raise _invalid("the predicate is not an object")
         return cls(payload, _digests(document.get("subject")), predicate_type, predicate)
 
@@ -95,16 +95,25 @@ def _digests(subjects: object) -> frozenset[Digest]:
 def _digest(subject: object) -> Digest | None:
     if not isinstance(subject, dict) or not subject or subject.keys() - _SUBJECT_MEMBERS:
         raise _invalid("a subject is not an object of the members in-toto names")
-    digests = subject.get("digest") or {}
-    if not isinstance(digests, dict) or len(digests) > MAX_DIGESTS:
+    digests = _object_or_absent(subject.get("digest"))
+    if digests is None or len(digests) > MAX_DIGESTS:
         raise _invalid(f"a subject's digest is not an object of at most {MAX_DIGESTS} members")
+    if not all(isinstance(value, str) for value in digests.values()):
+        raise _invalid("a subject's digest is not text")
     if "sha256" not in digests:
         return None
-    sha256 = digests["sha256"]
+    sha256: str = digests["sha256"]
     # Lower case only: cosign refuses upper case as well, and one spelling leaves nothing to compare.
-    if not isinstance(sha256, str) or not _HEX64.fullmatch(sha256):
+    if not _HEX64.fullmatch(sha256):
         raise _invalid("a subject's sha256 is not 64 lower-case hex digits")
     return Digest(sha256)
+
+
+def _object_or_absent(value: object) -> dict[str, Any] | None:
+    """An object, the empty one where there is null or nothing, and None for anything else."""
+    if value is None:
+        return {}
+    return value if isinstance(value, dict) else None
 
 
 def _invalid(message: str) -> AttestationError:

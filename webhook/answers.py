@@ -15,6 +15,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 # The API server drops a warning with a control character without a trace, and cuts long ones.
 _MAX_WARNING = 256
 _MAX_ANNOTATION = 2048
+# The longest that can be an image reference; what is none is cut and without control characters.
+_MAX_IMAGE = 512
 _MAX_IMAGES_SHOWN = 3
 
 
@@ -30,7 +32,7 @@ def review(uid: str, decision: Decision, revision: str) -> bytes:
         "allowed": decision.allowed,
         "auditAnnotations": _annotations(uid, decision, revision),
     }
-    if warnings := [_one_line(f"stagepass: {text}", _MAX_WARNING) for text in decision.warnings]:
+    if warnings := [one_line(f"stagepass: {text}", _MAX_WARNING) for text in decision.warnings]:
         response["warnings"] = warnings
     if not decision.allowed:
         denied = decision.answer is Answer.DENIED
@@ -68,15 +70,16 @@ def _about_image(decision: Decision, violations: list[Violation]) -> Iterable[st
     places = ", ".join(dict.fromkeys(f"{v.pipeline}/{v.stage}" for v in violations if v.stage))
     verb = "does not admit" if decision.answer is Answer.DENIED else "could not find out about"
     where = f" ({first.path})" if first.path else ""
-    yield f"{places or 'the gate'} {verb} {first.image or 'this object'}{where}"
+    image = one_line(first.image, _MAX_IMAGE) or "this object"
+    yield f"{places or 'the gate'} {verb} {image}{where}"
     reasons = dict.fromkeys(f"{v.code}: {v.message}" for v in violations)
-    yield "; ".join(_one_line(reason, 1024) for reason in reasons)
+    yield "; ".join(one_line(reason, 1024) for reason in reasons)
     fixes = list(dict.fromkeys(v.fix for v in violations if v.fix))
     if fixes:
         yield f"fix: {fixes[0]}" + (f" (and {len(fixes) - 1} more)" if fixes[1:] else "")
     if first.stage and fixes[1:]:
         place = f"--stage {first.stage} --pipeline {first.pipeline}"
-        yield f"all: stagepass explain {first.image} {place} --policy DIR"
+        yield f"all: stagepass explain {image} {place} --policy DIR"
 
 
 def _cause(violation: Violation) -> dict[str, str]:
@@ -99,9 +102,10 @@ def _annotations(uid: str, decision: Decision, revision: str) -> dict[str, str]:
         "codes": ",".join(dict.fromkeys([*(v.code for v in decision.violations), *decision.notes])),
         "evidence": ",".join(dict.fromkeys(m.payload_digest for m in decision.met)),
     }
-    return {name: _one_line(text, _MAX_ANNOTATION) for name, text in facts.items() if text}
+    return {name: one_line(text, _MAX_ANNOTATION) for name, text in facts.items() if text}
 
 
-def _one_line(text: str, limit: int) -> str:
+def one_line(text: str, limit: int) -> str:
+    """`text` for a terminal or a log: no control characters, at most `limit` long."""
     line = _CONTROL.sub(" ", text)
     return line if len(line) <= limit else f"{line[: limit - 1]}…"

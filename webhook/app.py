@@ -15,12 +15,12 @@ from stagepass.cache import DecisionCache
 from stagepass.errors import InputError
 from stagepass.evidence import DirectorySource, EvidenceSource
 from stagepass.policy.model import PolicySet
-from stagepass.registry.auth import Credentials
 from stagepass.registry.client import RegistryClient
 from stagepass.registry.source import RegistrySource
 from stagepass.review import MAX_BYTES
 from stagepass.verifier import Verifier
 from webhook import metrics
+from webhook.answers import one_line
 from webhook.gate import Gate
 from webhook.policies import Policies
 from webhook.routes import routes
@@ -28,6 +28,8 @@ from webhook.selfcheck import SelfCheck
 from webhook.settings import Settings
 
 _LONGEST_REVIEW_SECONDS = 60.0
+# An error quotes what is wrong, and that may be megabytes of it.
+_MAX_ERROR = 1024
 
 
 def create_app(environ: Mapping[str, str] | None = None) -> Flask:
@@ -36,7 +38,6 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     policies = Policies(settings.policy, _verifiers(settings))
     policies.watch()
     app = Flask("webhook", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BYTES
     app.extensions["stagepass.policies"] = policies
     app.extensions["stagepass.gate"] = Gate(settings.cluster, policies, settings.deadline)
     app.extensions["stagepass.selfcheck"] = SelfCheck()
@@ -50,7 +51,6 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
 def _verifiers(settings: Settings) -> Callable[[PolicySet], Verifier]:
     """Makes the verifier of a set; all of them share one cache, whose keys hold the set's revision."""
     cache = DecisionCache()
-    credentials = Credentials.read(settings.docker_config)
     retired: list[RegistrySource] = []
 
     def make(policy: PolicySet) -> Verifier:
@@ -64,7 +64,7 @@ def _verifiers(settings: Settings) -> Callable[[PolicySet], Verifier]:
                 continue
             # The hosts that may be asked are the policy's, so each set has a client of its own.
             registry = RegistrySource(
-                RegistryClient(settings.registries, credentials, policy.hosts())
+                RegistryClient(settings.registries, settings.credentials, policy.hosts())
             )
             retired.append(registry)
             sources.append(registry)
@@ -81,7 +81,7 @@ def _close_later(source: RegistrySource) -> None:
 
 
 def _bad_request(error: InputError) -> Response:
-    return _refusal(400, str(error))
+    return _refusal(400, one_line(str(error), _MAX_ERROR))
 
 
 def _too_large(error: RequestEntityTooLarge) -> Response:  # noqa: ARG001

@@ -17,6 +17,8 @@ from webhook.policies import Policies
 
 # What is left of the API server's own timeout after its round trip and our writing of the answer.
 _SHARE_OF_TIMEOUT = 0.8
+# The longest that can be an image reference: what is none is not worth a line of megabytes.
+_MAX_IMAGE = 512
 
 log = to_stdout("stagepass.decision")
 
@@ -81,7 +83,9 @@ class Gate:
             "answer": str(decision.answer),
             "enforcement": str(decision.enforcement),
             "allowed": decision.allowed,
-            "violations": [f"{v.code} {v.path} {v.image}" for v in decision.violations],
+            "violations": [
+                f"{v.code} {v.path} {v.image[:_MAX_IMAGE]}" for v in decision.violations
+            ],
             "notes": list(decision.notes),
             "evidence": sorted({m.payload_digest for m in decision.met}),
             "policy_revision": revision,

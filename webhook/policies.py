@@ -44,17 +44,23 @@ class Policies:
         self._stop.set()
 
     def poll(self) -> None:
-        """Read the files; a set not seen before is loaded, and put in force if it loads."""
-        revision = ""
+        """
+        Read the files; a set not seen before is loaded, and put in force if it loads.
+
+        Never raises: a watcher that ended would keep an old set in force for ever, and look healthy.
+        """
+        loading = ""
         try:
             files = read_directory(self._directory)
             revision = revision_of(files)
             if self.verifier is not None and revision == self.verifier.policy.revision:
                 self._whole()
             elif revision != self._refused and self._settled(revision):
+                loading = revision
                 self._swap(self._make_verifier(load(files, revision)))
-        except PolicyError as error:
-            self._refused = revision
+        except Exception as error:
+            # Only a set that was loaded counts as refused: one that could not be read is tried again.
+            self._refused = loading
             self._refuse(error)
 
     def _settled(self, revision: str) -> bool:
@@ -73,17 +79,22 @@ class Policies:
 
     def _whole(self) -> None:
         """What is on disk is what is in force."""
+        self._refused = ""
         if self.problem:
-            self.problem, self._refused = "", ""
+            self.problem = ""
             metrics.POLICY_BROKEN.set(0)
 
-    def _refuse(self, error: PolicyError) -> None:
-        problem = str(error)
+    def _refuse(self, error: Exception) -> None:
+        known = error.errors if isinstance(error, PolicyError) else ()
+        unknown = f"{self._directory}: {type(error).__name__}: {error}"
+        # A file name need not be UTF-8, and JSON must be.
+        texts = [str(e).encode(errors="backslashreplace").decode() for e in known or (unknown,)]
+        problem = "\n".join(texts)
         if problem == self.problem:
             return
         self.problem = problem
         metrics.POLICY_LOADS.labels("refused").inc()
         metrics.POLICY_BROKEN.set(1)
         in_force = self.verifier.policy.revision if self.verifier else None
-        fields = {"errors": [str(e) for e in error.errors], "in_force": in_force}
-        log.error("policy.refused", extra={"fields": fields})
+        fields = {"errors": texts, "in_force": in_force}
+        log.error("policy.refused", extra={"fields": fields}, exc_info=None if known else error)

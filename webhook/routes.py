@@ -6,6 +6,7 @@ from flask import Blueprint, Response, current_app, request
 
 from stagepass import strictjson
 from webhook import metrics
+from webhook.body import read_body
 from webhook.gate import Gate
 from webhook.policies import Policies
 from webhook.selfcheck import SelfCheck
@@ -17,7 +18,7 @@ routes = Blueprint("stagepass", __name__)
 def validate() -> Response:
     """HTTP 200 whatever the verdict: a denial is an answer. What is no review is a 400, in `app`."""
     gate: Gate = current_app.extensions["stagepass.gate"]
-    return _json(gate.answer(request.get_data(cache=False), _seconds(request.args.get("timeout"))))
+    return _json(gate.answer(read_body(request), _seconds(request.args.get("timeout"))))
 
 
 @routes.get("/healthz")

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from stagepass.environ import between, read
 from stagepass.errors import InputError
+from stagepass.registry.auth import Credentials
 from stagepass.registry.settings import RegistrySettings
 
 _MAX_WORKERS = 64
+_MAX_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class Settings:
     policy: Path
     evidence: tuple[str, ...]
     registries: RegistrySettings
-    docker_config: Path | None
+    credentials: Credentials
     bind: str
     tls_directory: Path
     workers: int
@@ -36,8 +38,8 @@ class Settings:
             policy=read(environ, "STAGEPASS_POLICY", Path, "/etc/stagepass/policy"),
             evidence=read(environ, "STAGEPASS_EVIDENCE", _evidence, "registry"),
             registries=RegistrySettings.parse(environ.get("STAGEPASS_REGISTRIES", "")),
-            docker_config=Path(config) if (config := environ.get("DOCKER_CONFIG")) else None,
-            bind=read(environ, "STAGEPASS_BIND", str, "0.0.0.0:8443"),  # a Pod serves its Service
+            credentials=read(environ, "DOCKER_CONFIG", _credentials, ""),
+            bind=read(environ, "STAGEPASS_BIND", _address, "0.0.0.0:8443"),  # a Pod's own Service
             tls_directory=read(environ, "STAGEPASS_TLS_DIR", Path, "/etc/stagepass/tls"),
             workers=int(
                 read(
@@ -51,8 +53,24 @@ class Settings:
         )
 
 
+def _credentials(directory: str) -> Credentials:
+    try:
+        return Credentials.read(Path(directory) if directory else None)
+    except InputError as error:
+        raise InputError(str(error)) from error  # with the file, beside the variable
+
+
+def _address(text: str) -> str:
+    _, colon, port = text.rpartition(":")
+    if not colon or not port.isascii() or not port.isdigit() or int(port) > _MAX_PORT:
+        raise InputError(f"{text!r} is not HOST:PORT", hint="like 0.0.0.0:8443")
+    return text
+
+
 def _evidence(text: str) -> tuple[str, ...]:
     names = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not names:
+        raise InputError(f"{text!r} names no source", hint="write registry or dir:PATH")
     for name in names:
         if name == "registry":
             continue

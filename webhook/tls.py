@@ -12,16 +12,21 @@ import errno
 import ssl
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 _STEP_SECONDS, _REQUEST_SECONDS = 5.0, 10.0
+# After its last answer gunicorn waits up to two seconds for the client's own end, in the thread that
+# accepts everybody else: a few clients that never close would shut the gate.
+_LINGER_SECONDS = 0.25
 
 
 class BoundedSocket(ssl.SSLSocket):
     """A TLS socket on which a handshake, one read and a whole request each have a limit."""
 
     _until = float("inf")
+    _linger = _LINGER_SECONDS
 
     def setblocking(self, flag: bool) -> None:
         """Blocking means: for at most `_STEP_SECONDS` at a time, and a request in `_REQUEST_SECONDS`."""
@@ -37,52 +42,64 @@ class BoundedSocket(ssl.SSLSocket):
         try:
             super().do_handshake(block)
         except TimeoutError as error:
-            raise _reset() from error
+            raise self._given_up() from error
 
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
         """As `ssl.SSLSocket.recv`; too slow a client is treated as one that went away."""
-        if time.monotonic() > self._until:
-            raise _reset()
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise self._given_up()
+        self.settimeout(min(left, _STEP_SECONDS))
         try:
             return super().recv(buflen, flags)
         except TimeoutError as error:
-            raise _reset() from error
+            raise self._given_up() from error
+
+    def shutdown(self, how: int) -> None:
+        """As `ssl.SSLSocket.shutdown`; what the client still has to say gets little time."""
+        self._until = time.monotonic() + self._linger
+        super().shutdown(how)
+
+    def _given_up(self) -> ConnectionResetError:
+        self._linger = 0.0
+        return ConnectionResetError(errno.ECONNRESET, "the client is too slow")
 
 
 class ServerContext:
-    """The context of a certificate directory, renewed in place when its files change."""
+    """
+    The context of a certificate directory, replaced when its files change.
+
+    Replaced, never changed: while a context is given another pair, handshakes on other threads see a
+    certificate without its key and fail.
+    """
 
     def __init__(self, directory: Path) -> None:
         """Raises `OSError` or `ssl.SSLError` where the pair cannot be loaded."""
         self._files = directory / "tls.crt", directory / "tls.key"
         self._lock = threading.Lock()
         self._seen = self._stamp()
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.minimum_version = ssl.TLSVersion.TLSv1_2
-        self._context.sslsocket_class = BoundedSocket
-        self._context.load_cert_chain(*self._files)
+        self._context = self._load()
 
     def current(self) -> ssl.SSLContext:
         """
         The context for the next connection.
 
-        A changed pair is tried on a throw-away context first: half a rotation (a key without its
-        certificate) keeps the old pair in service instead of failing every new connection.
+        Half a rotation (a key without its certificate) keeps the old pair in service instead of
+        failing every new connection.
         """
-        try:
+        with suppress(OSError, ssl.SSLError):
             stamp = self._stamp()
             if stamp != self._seen:
                 with self._lock:
-                    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*self._files)
-                    self._context.load_cert_chain(*self._files)
-                    self._seen = stamp
-        except (OSError, ssl.SSLError):
-            return self._context
+                    self._context, self._seen = self._load(), stamp
         return self._context
+
+    def _load(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.sslsocket_class = BoundedSocket
+        context.load_cert_chain(*self._files)
+        return context
 
     def _stamp(self) -> tuple[Any, ...]:
         return tuple((s.st_mtime_ns, s.st_ino, s.st_size) for s in (f.stat() for f in self._files))
-
-
-def _reset() -> ConnectionResetError:
-    return ConnectionResetError(errno.ECONNRESET, "the client is too slow")

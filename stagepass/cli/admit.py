@@ -69,10 +69,7 @@ def _requests(name: str, namespace: str) -> Iterator[AdmissionRequest]:
         raise InputError(f"cannot read: {error.strerror}", where=name) from error
     for document in _documents(data, name):
         try:
-            if isinstance(document, dict) and document.get("kind") == "AdmissionReview":
-                yield AdmissionRequest.of(document)
-            else:
-                yield from _manifests(document, namespace, 0)
+            yield from _objects(document, namespace, 0)
         except InputError as error:
             raise InputError(error.message, where=error.where or name, hint=error.hint) from error
 
@@ -92,18 +89,26 @@ def _documents(data: bytes, name: str) -> Iterator[Any]:
     yield from (document for document in documents if document is not None)
 
 
-def _manifests(document: Any, namespace: str, depth: int) -> Iterator[AdmissionRequest]:
+def _objects(document: Any, namespace: str, depth: int) -> Iterator[AdmissionRequest]:
     if not isinstance(document, dict):
         raise InputError(f"an object is wanted, this is {strictjson.type_name(document)}")
-    items = document.get("items")
-    if (
-        str(document.get("kind")).endswith("List")
-        and isinstance(items, list)
-        and depth < _MAX_LIST_DEPTH
-    ):
-        for item in items:
-            yield from _manifests(item, namespace, depth + 1)
+    if document.get("kind") == "AdmissionReview":
+        yield AdmissionRequest.of(document)
+        return
+    # Like kubectl: what has items is a list, whatever its kind, and each of them is applied.
+    if "items" in document or document.get("kind") == "List":
+        for item in _items(document, depth):
+            yield from _objects(item, namespace, depth + 1)
         return
     found = ObjectId.of(document)
     place = ObjectId(found.group, found.kind, found.namespace or namespace, found.name)
     yield AdmissionRequest(uid="", operation="CREATE", object_id=place, new=document, old=None)
+
+
+def _items(document: dict[str, Any], depth: int) -> list[Any]:
+    items = document.get("items")
+    if not isinstance(items, list) and items is not None:
+        raise InputError(f"items is {strictjson.type_name(items)}, not a list")
+    if depth >= _MAX_LIST_DEPTH:
+        raise InputError(f"lists nested more than {_MAX_LIST_DEPTH} levels deep")
+    return items or []

@@ -73,6 +73,8 @@ def attest(
     """Sign that IMAGE (repository@sha256:...) passed --stage, and store that where --evidence says."""
     if (stage is None) == (predicate_type is None):
         raise InputError("give either --stage, or --type together with --predicate")
+    if stage is not None and predicate is not None:
+        raise InputError("--predicate goes with --type; a pass is composed from --stage")
     moment, digest = options.current_time(now), options.digest_of(image)
     key = PrivateKey.read(key_file, passphrase(passphrase_env))
     kind = predicate_type or STAGE_PASSED

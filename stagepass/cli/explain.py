@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from stagepass.cli import options, places
-from stagepass.cli.report import answer_text, exit_code, judged_image, to_json
+from stagepass.cli.report import answer_text, exit_code, judged_image, printable, to_json
 from stagepass.cli.verify import decide
 from stagepass.clock import format_time
 from stagepass.decision import Decision
@@ -39,7 +39,7 @@ def explain(
     """Say why IMAGE (repository@sha256:...) may or may not enter --stage, and what would change it."""
     policy = options.load_policy(policy_directory)
     found = places.targets(policy, stage, pipeline, image)
-    where = [p for target in found for p in target.places(cluster, namespace)]
+    where = places.places_of(found, cluster, namespace)
     sources = options.sources(evidence, offline=offline, hosts=policy.hosts())
     decision = decide(Verifier(policy, sources), image, where, options.current_time(now))
     if output == "json":
@@ -68,6 +68,7 @@ def _with_met(line: dict[str, object], decision: Decision) -> dict[str, object]:
 def _show(image: ImageRef, decision: Decision) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     click.echo(f"{image}\n{answer_text(decision)}")
     table = Table(box=None, pad_edge=False)
@@ -76,14 +77,16 @@ def _show(image: ImageRef, decision: Decision) -> None:
     for met in dict.fromkeys(decision.met):
         when = f" at {format_time(met.time)}" if met.time else ""
         table.add_row(
-            "[green]met[/]",
-            f"{met.pipeline}/{met.stage}",
-            met.requirement,
-            f"signed by {met.signer}{when}",
+            Text("met", "green"),
+            Text(f"{met.pipeline}/{met.stage}"),
+            Text(met.requirement),
+            Text(f"signed by {met.signer}{when}"),
         )
     for v in decision.unmet:
         place = f"{v.pipeline}/{v.stage}" if v.stage else ""
-        table.add_row("[red]missing[/]", place, v.requirement, f"{v.code}: {v.message}")
+        # Text, never a bare string: strangers write into messages, and a string is read as markup.
+        why = Text(printable(f"{v.code}: {v.message}"))
+        table.add_row(Text("missing", "red"), Text(place), Text(v.requirement), why)
     console = Console()
     # Piped into a log there is no width to respect; 80 columns would fold every reason.
     Console(width=None if console.is_terminal else 140).print(table)

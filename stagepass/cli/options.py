@@ -141,15 +141,21 @@ def sources(names: Sequence[str], *, offline: bool, hosts: frozenset[str]) -> li
 
 
 def directories(names: Sequence[str]) -> list[DirectorySource]:
-    """The directory sources among `names`."""
-    return [DirectorySource(Path(n.removeprefix("dir:"))) for n in names if n.startswith("dir:")]
+    """The directory sources among `names`. Raises `InputError` for a name that is none of both."""
+    return [found for name in names if (found := _directory(name)) is not None]
+
+
+def _directory(name: str) -> DirectorySource | None:
+    if name.startswith("dir:") and name != "dir:":
+        return DirectorySource(Path(name.removeprefix("dir:")))
+    if name != "registry":
+        raise InputError(f"--evidence {name!r}", hint="write 'registry' or 'dir:PATH'")
+    return None
 
 
 def _source(name: str, offline: bool, hosts: frozenset[str]) -> EvidenceSource:
-    if name.startswith("dir:") and len(name) > len("dir:"):
-        return directories([name])[0]
-    if name != "registry":
-        raise InputError(f"--evidence {name!r}", hint="write 'registry' or 'dir:PATH'")
+    if (directory := _directory(name)) is not None:
+        return directory
     if offline:
         return _Offline()
     from stagepass.registry.source import RegistrySource

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stagepass.digest import ImageRef
@@ -74,6 +75,11 @@ def targets(policy: PolicySet, stage: str, pipeline: str | None, image: ImageRef
         known = {s.name for p in policy.pipelines if pipeline in (None, p.name) for s in p.stages}
         raise InputError(f"no stage is called {stage!r}", hint=did_you_mean(stage, known))
     return [target for target in found if target.pipeline.covers(image)] or found
+
+
+def places_of(found: Sequence[Target], cluster: str | None, namespace: str | None) -> list[Place]:
+    """The places of all these stages, each once: two pipelines may share one. Raises `InputError`."""
+    return list(dict.fromkeys(p for t in found for p in t.places(cluster, namespace)))
 
 
 def one_target(policy: PolicySet, stage: str, pipeline: str | None, image: ImageRef) -> Target:

@@ -95,6 +95,11 @@ def violation_json(violation: Violation) -> dict[str, str]:
     }
 
 
+def printable(text: str) -> str:
+    """`text` on one line, without what a terminal would obey (CVE-2021-25743)."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 def answer_text(decision: Decision) -> str:
     """`denied`, in its colour, with what enforcement makes of it."""
     text = click.style(str(decision.answer), fg=_COLOURS[decision.answer], bold=True)
@@ -108,12 +113,13 @@ def _show_text(item: Judged) -> None:
     bare = identity.kind == IMAGE_KIND
     name = item.source if bare else f"{identity.kind} {identity.namespace}/{identity.name}"
     places = ", ".join(f"{p}/{s}" for p, s in decision.places)
-    click.echo(f"{answer_text(decision)}  {name}" + (f"  [{places}]" if places else ""))
+    click.echo(f"{answer_text(decision)}  {printable(name)}" + (f"  [{places}]" if places else ""))
     if decision.answer is Answer.ADMITTED:
         notes = f" ({', '.join(decision.notes)})" if decision.notes else ""
         click.echo(f"  {len(decision.met)} of {decision.required} requirements met{notes}")
     for violation in decision.unmet:
         where = f"{violation.path}: " if violation.path else ""
-        click.echo(f"  {click.style(violation.code, bold=True)} {where}{violation.message}")
+        code = click.style(violation.code, bold=True)
+        click.echo(f"  {code} {where}{printable(violation.message)}")
     for fix in dict.fromkeys(v.fix for v in decision.violations if v.fix):
         click.echo(f"  fix: {fix}")

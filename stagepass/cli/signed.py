@@ -47,13 +47,13 @@ def sign(
 
 def store(signed: Signed, evidence: Sequence[str], *, offline: bool, now: datetime) -> list[str]:
     """Put the bundle into every source named; returns where it lies, for people."""
+    if offline and "registry" in evidence:
+        raise InputError("--offline cannot push to a registry", hint="use --evidence dir:PATH")
     stored = [
-        str(directory.write(signed.digest, signed.bundle, signed.payload_digest))
+        str(directory.write(signed.digest, signed.bundle))
         for directory in options.directories(evidence)
     ]
     if "registry" in evidence:
-        if offline:
-            raise InputError("--offline cannot push to a registry", hint="use --evidence dir:PATH")
         stored.append(_push(signed, now))
     return stored
 

@@ -38,7 +38,7 @@ def verify(
     """Decide whether IMAGE (repository@sha256:...) may enter --stage, as the gate would."""
     policy = options.load_policy(policy_directory)
     found = places.targets(policy, stage, pipeline, image)
-    where = [p for target in found for p in target.places(cluster, namespace)]
+    where = places.places_of(found, cluster, namespace)
     sources = options.sources(evidence, offline=offline, hosts=policy.hosts())
     decision = decide(Verifier(policy, sources), image, where, options.current_time(now))
     judged = judged_image(image, where[0].namespace, decision)

@@ -95,7 +95,16 @@ def _attestors(
     for name, entry in ((n, e) for d in documents for n, e in d["attestors"].items()):
         if name in found:
             problems.add(entry["@"], f"the attestor {name!r} is defined twice")
-        keys = [key for raw in entry["keys"] if (key := _key(raw, files, owners, problems))]
+        keys: list[Key] = []
+        for raw in entry["keys"]:
+            key = _key(raw, files, owners, problems)
+            if key and key.public in (other.public for other in keys):
+                problems.add(
+                    raw["@"].member("file"),
+                    f"the key stands twice in {name!r}",
+                    "write one entry for it",
+                )
+            keys += [key] if key else []
         found[name] = Attestor(name, tuple(keys))
     return found
 
@@ -188,17 +197,20 @@ def _check_attestors(
 def _check_order(stages: tuple[Stage, ...], document: dict[str, Any], problems: Problems) -> None:
     at: At = document["@"].member("stages")
     names = [stage.name for stage in stages]
-    by_name = {stage.name: stage for stage in stages}
+    by_name = {stage.name: stage for stage in stages if stage.name}
     for index, stage in enumerate(stages):
-        if stage.name is not None and names.index(stage.name) != index:
+        if stage.name and names.index(stage.name) != index:
             problems.add(at.item(index).member("name"), f"two stages are called {stage.name!r}")
+        parents = [edge.stage for edge in stage.after]
         for position, edge in enumerate(stage.after):
             here = at.item(index).member("after").item(position)
             if not edge.stage:
                 continue
+            if parents.index(edge.stage) != position:
+                problems.add(here, f"comes after {edge.stage!r} twice", "write one edge")
             if edge.stage not in by_name:
                 problems.add(
-                    here, f"no stage is called {edge.stage!r}", did_you_mean(edge.stage, names)
+                    here, f"no stage is called {edge.stage!r}", did_you_mean(edge.stage, by_name)
                 )
             elif not by_name[edge.stage].signed_by:
                 problems.add(

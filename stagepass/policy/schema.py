@@ -129,7 +129,7 @@ class Mapped:
                 at, f"{_shown(value)} is not a mapping", f"with the keys {', '.join(self.fields)}"
             )
             value = {}
-        for name in value.keys() - self.fields.keys():
+        for name in (name for name in value if name not in self.fields):
             problems.add(at.member(name), "unknown key", did_you_mean(name, self.fields))
         return {"@": at} | {
             name: self._member(name, wanted, value, at, problems)

@@ -31,6 +31,8 @@ def read_directory(root: Path) -> dict[str, bytes]:
                 raise _refused(root, f"over {_MAX_FILES} files or {_MAX_BYTES} bytes")
     except OSError as error:
         raise _refused(error.filename or root, error.strerror or "unreadable") from error
+    except RuntimeError as error:  # what pathlib makes of a link to itself, up to Python 3.12
+        raise _refused(root, str(error)) from error
     return files
 
 

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from tests.cli.conftest import Shop
+from tests.world import write_policy
+
+
+def test_a_clean_set_exits_0_with_its_revision(shop: Shop) -> None:
+    result = shop.run("policy", "lint", str(shop.policy), "--output", "json")
+
+    assert result.code == 0
+    assert result.line["findings"] == result.line["errors"] == []
+    assert result.line["revision"] == shop.verify("test").line["policyRevision"]
+
+
+def test_the_text_of_a_clean_set_says_what_was_looked_at(shop: Shop) -> None:
+    result = shop.run("policy", "lint", str(shop.policy))
+
+    assert result.out == "1 pipelines, 3 stages, 5 attestors: 0 findings\n"
+
+
+def test_findings_exit_1_each_with_its_rule_and_place(shop: Shop) -> None:
+    write_policy(shop.policy, {"pipeline.stages.1.signedBy": ["test-cluster"]})
+    as_json = shop.run("policy", "lint", str(shop.policy), "--output", "json")
+    as_text = shop.run("policy", "lint", str(shop.policy))
+
+    assert (as_json.code, as_text.code) == (1, 1)
+    (finding,) = as_json.line["findings"]
+    assert (finding["rule"], finding["where"]) == ("separation-of-duties", "shop: test, staging")
+    assert as_text.out.startswith("separation-of-duties shop: test, staging: test-cluster may")
+
+
+def test_a_finding_never_stops_a_decision(shop: Shop) -> None:
+    write_policy(shop.policy, {"attestors.prod-clusters.keys.0.clusters": ["prod-eu", "prod-us"]})
+    shop.prove()
+
+    assert shop.run("policy", "lint", str(shop.policy)).code == 1
+    assert shop.verify("production").code == 0
+
+
+def test_a_set_that_does_not_load_exits_64_with_every_error(shop: Shop) -> None:
+    write_policy(shop.policy, {"pipeline.stages.1.afer": [], "defaults.unlisted": "dney"})
+    (shop.policy / "more.yaml").write_text("kind: Nonsense\n")
+    as_json = shop.run("policy", "lint", str(shop.policy), "--output", "json")
+    as_text = shop.run("policy", "lint", str(shop.policy))
+
+    assert (as_json.code, as_text.code) == (64, 64)
+    assert as_json.line["revision"] is None
+    assert [error["where"] for error in as_json.line["errors"]] == [
+        *("more.yaml", "policy.yaml: stages[1].afer", "policy.yaml: unlisted")
+    ]
+    assert {"where", "message", "hint"} == as_json.line["errors"][0].keys()
+    assert as_text.out == ""
+    assert as_text.err.count("error: ") == 3
+    assert "the set does not load: 3 errors" in as_text.err
+
+
+def test_a_directory_that_is_not_there_exits_64(shop: Shop) -> None:
+    assert shop.run("policy", "lint", str(shop.root / "absent")).code == 64
+    assert shop.run("policy", "lint").code == 64
+    assert shop.run("policy").code == 64
+
+
+def test_an_empty_directory_is_no_policy(shop: Shop) -> None:
+    empty = shop.root / "empty"
+    empty.mkdir()
+    result = shop.run("policy", "lint", str(empty))
+
+    assert result.code == 64
+    assert "0 documents of kind Defaults" in result.err

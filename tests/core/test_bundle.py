@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Any
+
+import pytest
+
+from stagepass import strictjson
+from stagepass.bundle import MAX_BYTES, MEDIA_TYPE, Bundle
+from stagepass.envelope import Envelope, pae
+from stagepass.errors import AttestationError
+from tests.world import DROP, changed, signer, statement
+
+PAYLOAD = statement()
+BUNDLE = signer("ci").private.sign(PAYLOAD)
+GOOD: dict[str, Any] = strictjson.loads_object(BUNDLE.to_bytes(), max_bytes=MAX_BYTES, max_depth=9)
+CERTIFICATE = {"rawBytes": "AA=="}
+
+
+def parse(changes: dict[str, Any]) -> Bundle:
+    return Bundle.parse(strictjson.dumps(changed(GOOD, changes)))
+
+
+def refusal(changes: dict[str, Any]) -> AttestationError:
+    with pytest.raises(AttestationError) as caught:
+        parse(changes)
+    return caught.value
+
+
+def test_what_is_written_is_the_bundle_that_cosign_writes() -> None:
+    """One signature, no keyid, no log entries, and the key's id as the hint (rules W2 and W3)."""
+    assert GOOD.keys() == {"mediaType", "verificationMaterial", "dsseEnvelope"}
+    assert GOOD["mediaType"] == "application/vnd.dev.sigstore.bundle.v0.3+json"
+    assert GOOD["verificationMaterial"] == {"publicKey": {"hint": signer("ci").private.public.id}}
+    assert GOOD["dsseEnvelope"]["payloadType"] == "application/vnd.in-toto+json"
+    assert GOOD["dsseEnvelope"]["signatures"][0].keys() == {"sig"}
+    assert base64.b64decode(GOOD["dsseEnvelope"]["payload"], validate=True) == PAYLOAD
+    assert not BUNDLE.to_bytes().endswith(b"\n")
+
+
+def test_the_hint_is_the_sha256_of_the_key_in_base64() -> None:
+    der = base64.b64decode(b"".join(signer("ci").public_pem.splitlines()[1:-1]))
+
+    assert BUNDLE.hint == base64.b64encode(hashlib.sha256(der).digest()).decode()
+
+
+def test_a_bundle_reads_back_as_it_was_written() -> None:
+    assert Bundle.parse(BUNDLE.to_bytes()) == BUNDLE
+
+
+def test_what_is_signed_names_the_type_and_both_lengths() -> None:
+    assert pae("http://example.com/HelloWorld", b"hello world") == (
+        b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
+    )
+    assert BUNDLE.envelope.signed_bytes == pae("application/vnd.in-toto+json", PAYLOAD)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"mediaType": "application/vnd.dev.sigstore.bundle+json;version=0.3"},
+        {"verificationMaterial.tlogEntries": []},
+        {"verificationMaterial.tlogEntries": None},
+        {"verificationMaterial.timestampVerificationData": {"rfc3161Timestamps": []}},
+        {"dsseEnvelope.signatures.0.keyid": ""},
+        {"dsseEnvelope.payload": base64.urlsafe_b64encode(PAYLOAD).decode()},
+        {"dsseEnvelope.payload": base64.b64encode(PAYLOAD).decode().rstrip("=")},
+    ],
+)
+def test_forms_of_the_same_bundle_read_the_same(changes: dict[str, Any]) -> None:
+    assert parse(changes) == BUNDLE
+    assert Bundle.parse(b" " + BUNDLE.to_bytes() + b"\n") == BUNDLE
+
+
+@pytest.mark.parametrize("key", [{}, {"hint": ""}])
+def test_a_hint_may_be_absent_or_empty(key: dict[str, str]) -> None:
+    assert parse({"verificationMaterial.publicKey": key}).hint == ""
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"mediaType": DROP},
+        {"mediaType": ""},
+        {"mediaType": []},
+        {"mediaType": {}},
+        {"mediaType": [MEDIA_TYPE]},
+        {"mediaType": MEDIA_TYPE.upper()},
+        {"mediaType": f"{MEDIA_TYPE} "},
+        {"mediaType": "application/vnd.dev.sigstore.bundle.v0.2+json"},
+        {"mediaType": "application/vnd.dev.sigstore.bundle.v0.4+json"},
+        {"mediaType": "application/json"},
+        {"extra": 1},
+        {"messageSignature": {}},
+        {"verificationMaterial": DROP},
+        {"verificationMaterial": {}},
+        {"verificationMaterial": []},
+        {"verificationMaterial.extra": 1},
+        {"verificationMaterial.publicKey": DROP},
+        {"verificationMaterial.publicKey": None},
+        {"verificationMaterial.publicKey": "x"},
+        {"verificationMaterial.publicKey.hint": 7},
+        {"verificationMaterial.publicKey.extra": "x"},
+        {"verificationMaterial.certificate": CERTIFICATE},
+        {"verificationMaterial.x509CertificateChain": {"certificates": [CERTIFICATE]}},
+        {"verificationMaterial.tlogEntries": {}},
+        {"verificationMaterial.tlogEntries": [1]},
+        {"dsseEnvelope": DROP},
+        {"dsseEnvelope": None},
+        {"dsseEnvelope": []},
+        {"dsseEnvelope.extra": 1},
+        {"dsseEnvelope.payload": DROP},
+        {"dsseEnvelope.payload": ""},
+        {"dsseEnvelope.payload": "===="},
+        {"dsseEnvelope.payload": "A"},
+        {"dsseEnvelope.payload": "AA="},
+        {"dsseEnvelope.payload": "AA======"},
+        {"dsseEnvelope.payload": "AA\nAA"},
+        {"dsseEnvelope.payload": "AA AA"},
+        {"dsseEnvelope.payload": "AA==AA=="},
+        {"dsseEnvelope.payload": "\u00e9"},
+        {"dsseEnvelope.payload": [1]},
+        {"dsseEnvelope.payloadType": DROP},
+        {"dsseEnvelope.payloadType": 7},
+        {"dsseEnvelope.signatures": DROP},
+        {"dsseEnvelope.signatures": None},
+        {"dsseEnvelope.signatures": []},
+        {"dsseEnvelope.signatures": {}},
+        {"dsseEnvelope.signatures": [{"sig": "AA=="}, {"sig": "AA=="}]},
+        {"dsseEnvelope.signatures.0": None},
+        {"dsseEnvelope.signatures.0.sig": DROP},
+        {"dsseEnvelope.signatures.0.sig": ""},
+        {"dsseEnvelope.signatures.0.cert": "x"},
+        {"dsseEnvelope.signatures.0.keyid": 7},
+    ],
+)
+def test_a_misshapen_bundle_is_a_statement_that_does_not_count(changes: dict[str, Any]) -> None:
+    assert refusal(changes).code == "STATEMENT_INVALID"
+
+
+@pytest.mark.parametrize(
+    "material",
+    [{"certificate": CERTIFICATE}, {"x509CertificateChain": {"certificates": [CERTIFICATE]}}],
+)
+def test_a_certificate_never_stands_for_a_key(material: dict[str, Any]) -> None:
+    """Not even the certificate of the very key (rule R5): the policy names keys."""
+    assert refusal({"verificationMaterial": material}).code == "SIGNER_UNKNOWN"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"\xef\xbb\xbf" + BUNDLE.to_bytes(),
+        BUNDLE.to_bytes() + b"{}",
+        BUNDLE.to_bytes()[:-1] + b',"mediaType":"application/json"}',
+        BUNDLE.to_bytes()[:-1] + b',"media\\u0054ype":"application/json"}',
+        BUNDLE.to_bytes()[:-1] + b" " * MAX_BYTES + b"}",
+        b'{"a":' * 33 + b"1" + b"}" * 33,
+    ],
+)
+def test_bytes_that_are_not_one_json_object_are_no_bundle(data: bytes) -> None:
+    with pytest.raises(AttestationError) as caught:
+        Bundle.parse(data)
+    assert caught.value.code == "STATEMENT_INVALID"
+
+
+def test_an_envelope_is_parsed_from_an_object_only() -> None:
+    with pytest.raises(AttestationError, match="the envelope is not an object"):
+        Envelope.parse("text")

@@ -1,0 +1,67 @@
+"""The watcher by itself, polled by the test."""
+
+from __future__ import annotations
+
+from stagepass.policy.model import PolicySet
+from stagepass.verifier import Verifier
+from tests.webhook.shop import Shop
+from webhook.policies import Policies
+
+
+def _policies(shop: Shop) -> Policies:
+    policies = Policies(shop.policy, lambda policy: Verifier(policy, []))
+    policies.poll()
+    assert policies.problem == ""
+    return policies
+
+
+def test_the_reason_told_is_that_of_the_files_as_they_are(shop: Shop) -> None:
+    """Broken, unreadable, then broken as before: the first reason is true again."""
+    policies, link = _policies(shop), shop.policy / "link.yaml"
+    shop.write("kind: Nonsense")
+    policies.poll()
+    broken = policies.problem
+    assert "Nonsense" in broken
+
+    link.symlink_to("nowhere")
+    policies.poll()
+    assert "nowhere" in policies.problem
+
+    link.unlink()
+    policies.poll()
+    assert policies.problem == broken
+
+
+def test_a_set_that_comes_back_is_no_news(shop: Shop) -> None:
+    """The verifier stays the same one, with all that it has cached."""
+    policies = _policies(shop)
+    before = policies.verifier
+    shop.write("kind: Nonsense")
+    policies.poll()
+    assert policies.problem
+
+    shop.write(shop.text)
+    policies.poll()
+
+    assert policies.verifier is before
+    assert policies.problem == ""
+
+
+def test_a_verifier_that_cannot_be_made_leaves_the_old_one_in_force(shop: Shop) -> None:
+    """Whatever goes wrong, by an error of ours too."""
+    made: list[Verifier] = []
+
+    def make_once(policy: PolicySet) -> Verifier:
+        if made:
+            raise KeyError("no second one")
+        made.append(Verifier(policy, []))
+        return made[0]
+
+    policies = Policies(shop.policy, make_once)
+    policies.poll()
+    shop.write(shop.variant({"defaults.unlisted": "warn"}))
+
+    policies.poll()
+
+    assert policies.verifier is made[0]
+    assert "no second one" in policies.problem
