@@ -63,8 +63,8 @@ class Site:
         """PEM, in order of stages."""
         return [(self.policy / "keys" / f"s{k}.pub").read_bytes() for k in range(1, STAGES)]
 
-    def sign(self, name: str, digest: Digest, passes: int) -> list[tuple[bytes, Digest]]:
-        """Bundles, with the digest of each payload: image `name@digest` passed the first stages."""
+    def sign(self, name: str, digest: Digest, passes: int) -> list[bytes]:
+        """Bundles that say: the image `name@digest` passed the first `passes` stages."""
         now = datetime.now(UTC)
         signed = []
         for stage in range(1, passes + 1):
@@ -77,8 +77,7 @@ class Site:
                     details, image=f"{name}@{digest}", now=now, valid_for=timedelta(days=1)
                 ),
             )
-            bundle = PrivateKey.read(self._keys / f"s{stage}.key").sign(payload)
-            signed.append((bundle.to_bytes(), Digest.of(payload)))
+            signed.append(PrivateKey.read(self._keys / f"s{stage}.key").sign(payload).to_bytes())
         return signed
 
 

@@ -28,7 +28,7 @@ class Store:
         added = []
         for _ in range(images):
             digest = self._registry.push_image(REPOSITORY, b"%d" % next(self._numbers))
-            for bundle, _ in site.sign(name, Digest.parse(digest), passes):
+            for bundle in site.sign(name, Digest.parse(digest), passes):
                 self._registry.attach(REPOSITORY, digest, bundle)
             added.append(digest)
         return added

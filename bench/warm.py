@@ -14,7 +14,6 @@ from bench.sample import Sample
 from bench.servers import GATE, STATIC, Server
 from bench.site import Site, namespace
 from stagepass.digest import Digest
-from stagepass.evidence import DirectorySource
 
 _HOST, _PASSES = "registry.example.com", 3
 _CPU = Goal(Is.AT_MOST, 1.25)
@@ -31,12 +30,12 @@ def measure(root: Path, *, quick: bool) -> Section:
     """The table; `root` is an empty directory."""
     rounds, seconds = (1, 0.2) if quick else (6, 1.2)
     site = Site.create(root / "warm", _HOST)
-    body = _review(site)
+    evidence = site.root / "evidence"
+    body = _review(site, evidence)
     rows: list[Row] = []
-    evidence = f"dir:{_evidence(site)}"
     with (
-        Server(GATE, site, evidence) as gate,
-        Server(STATIC, site, evidence) as static,
+        Server(GATE, site, f"dir:{evidence}") as gate,
+        Server(STATIC, site, f"dir:{evidence}") as static,
         Child(Load, str(site.tls / "ca.crt")) as load,
     ):
         for clients in (1, 8, 50):
@@ -46,20 +45,15 @@ def measure(root: Path, *, quick: bool) -> Section:
     return Section("warm", "Warm: a cached decision", "gate", "static", note, tuple(rows))
 
 
-def _evidence(site: Site) -> Path:
-    path = site.root / "evidence"
-    path.mkdir(exist_ok=True)
-    return path
-
-
-def _review(site: Site) -> bytes:
+def _review(site: Site, evidence: Path) -> bytes:
     """Of a Pod whose two images have their passes in the evidence directory."""
-    directory = DirectorySource(_evidence(site))
     images = []
     for repository in ("shop/checkout", "shop/proxy"):
         name, digest = f"{_HOST}/{repository}", Digest.of(repository.encode())
-        for bundle, payload in site.sign(name, digest, _PASSES):
-            directory.write(digest, bundle, payload)
+        folder = evidence / f"sha256-{digest.hex}"
+        folder.mkdir(parents=True)
+        for number, bundle in enumerate(site.sign(name, digest, _PASSES)):
+            (folder / f"{number}.sigstore.json").write_bytes(bundle)
         images.append(f"{name}@{digest}")
     return review(images, namespace(_PASSES))
 

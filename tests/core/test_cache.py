@@ -24,6 +24,7 @@ from tests.world import (
     PROD_US,
     SECOND,
     STAGING,
+    TEST,
     codes,
     good_evidence,
     judged,
@@ -123,6 +124,30 @@ def test_a_key_that_ends_ends_the_entry() -> None:
 
     assert ask(verifier, now=NOW + 29 * SECOND).answer is Answer.ADMITTED
     assert ask(verifier, now=NOW + 30 * SECOND).answer is Answer.DENIED
+
+
+def test_an_admission_without_an_edge_of_its_own_lives_an_hour() -> None:
+    source = MemorySource(good_evidence())
+    verifier = cached(source)
+
+    assert ask(verifier, place=TEST).valid_until is None
+    ask(verifier, place=TEST, now=NOW + HOUR - SECOND)
+    assert source.calls == 1
+    ask(verifier, place=TEST, now=NOW + HOUR)
+    assert source.calls == 2
+
+
+def test_what_is_kept_needs_no_time() -> None:
+    verifier = cached(MemorySource(good_evidence()))
+
+    assert ask(verifier) == ask(verifier, seconds=0)
+
+
+def test_what_needs_no_evidence_needs_no_time() -> None:
+    free = {"name": "free", "clusters": ["free"], "namespaces": ["x"]}
+    verifier = Verifier(policy_set({"pipeline.stages.3": free}), [], DecisionCache())
+
+    assert ask(verifier, place=Place("free", "x"), seconds=0).answer is Answer.ADMITTED
 
 
 def test_another_place_image_or_repository_is_another_entry() -> None:
@@ -242,3 +267,4 @@ def test_an_error_while_deciding_leaves_no_lock_and_no_entry_behind() -> None:
     with pytest.raises(RuntimeError):
         cache.get_or_decide("a", NOW, Deadline.after(60), fail)
     assert cache.get_or_decide("a", NOW, Deadline.after(60), lambda: ADMITTED) == ADMITTED
+    assert cache._flights == {}

@@ -151,9 +151,11 @@ def test_a_pass_is_stale_when_it_is_as_old_as_max_age(age: timedelta, code: str 
 def test_a_pass_soaked_when_it_was_watched_for_the_whole_span(
     watched: timedelta | None, code: str | None
 ) -> None:
-    found = production(signed_pass("test"), signed_pass("staging", watched=watched))
+    bundles = [*good_evidence()[:3], signed_pass("staging", watched=watched)]
+    decision = judged(POLICY, bundles)
 
-    assert found == ([code] if code else [])
+    assert codes(decision) == ([code] if code else [])
+    assert all(v.fix.endswith("--observed-to TIME") for v in decision.violations)
 
 
 @pytest.mark.parametrize(

@@ -153,9 +153,10 @@ def test_a_stage_without_requirements_admits_what_it_names() -> None:
 def test_a_tag_is_denied_in_every_stage_whatever_is_signed(place: Place) -> None:
     decision = judged(POLICY, good_evidence(), place, image=TAGGED)
 
-    assert codes(decision) == ["DIGEST_REQUIRED"]
-    assert decision.answer is Answer.DENIED
-    assert decision.places[0][0] == "shop"
+    (violation,) = decision.violations
+    assert (decision.answer, violation.code) == (Answer.DENIED, Code.DIGEST_REQUIRED)
+    assert decision.places == ((violation.pipeline, violation.stage),)
+    assert violation.pipeline == "shop"
 
 
 def test_the_tag_beside_a_digest_decides_nothing() -> None:

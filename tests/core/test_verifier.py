@@ -116,9 +116,9 @@ def test_a_source_that_fails_after_it_proved_enough_changes_nothing() -> None:
 def test_every_failure_of_every_source_is_named() -> None:
     sources = [MemorySource(failure=c) for c in (Code.REGISTRY_UNAVAILABLE, Code.EVIDENCE_LIMIT)]
 
-    assert codes(decide(*sources, place=STAGING)) == [
-        *("EVIDENCE_LIMIT", "PASS_MISSING", "REGISTRY_UNAVAILABLE")
-    ]
+    decision = decide(*sources, place=STAGING)
+    assert codes(decision) == ["EVIDENCE_LIMIT", "PASS_MISSING", "REGISTRY_UNAVAILABLE"]
+    assert len(decision.unmet) == 3
 
 
 def test_junk_beside_good_evidence_hides_nothing(tmp_path: Path) -> None:

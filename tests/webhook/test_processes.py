@@ -6,17 +6,16 @@ import os
 import signal
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.simulators.registry import Faults, Registry
 from tests.webhook.reviews import create
-from tests.webhook.server import Server, wait_until
+from tests.webhook.server import Server, reply, wait_until
 from tests.webhook.shop import Shop
 
 
@@ -126,20 +125,18 @@ def test_sigterm_lets_what_was_asked_be_answered(tmp_path: Path, hung: Registry)
 
 
 def test_sigterm_answers_a_request_on_a_kept_connection(tmp_path: Path, shop: Shop) -> None:
-    """An API server keeps its connection, and may be writing to it just then."""
-    with Server(tmp_path, shop) as server:
-        connection = server.connect()
-        try:
+    """An API server keeps its connection, and may be writing to it just then: it is told to stop."""
+    with Server(tmp_path, shop) as server, closing(server.connect()) as connection:
+
+        def ask() -> str:
             connection.request("GET", "/healthz")
-            assert connection.getresponse().read()
-            server.terminate()
-            time.sleep(0.2)  # the signal is there; the connection is still open for a moment
-            connection.request("GET", "/healthz")
-            last = connection.getresponse()
-            assert (last.status, last.headers["Connection"]) == (200, "close")
-            last.read()
-        finally:
-            connection.close()
+            answer = reply(connection)
+            assert answer.status == 200
+            return answer.headers["connection"]
+
+        assert ask() == "keep-alive"
+        server.terminate()
+        wait_until(lambda: ask() == "close")
         assert server.wait(20) == 0
 
 

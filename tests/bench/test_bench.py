@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.figures import Goal, Is, Row
+from bench.pod import review
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def result() -> dict[str, Any]:
+    """What a quick run says: real servers, few rounds."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "--quick", "--output", "json"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    assert done.returncode == 0, done.stderr
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+def _rows(result: dict[str, Any], name: str) -> dict[str, dict[str, Any]]:
+    (section,) = (each for each in result["sections"] if each["name"] == name)
+    return {row["measure"]: row for row in section["rows"]}
+
+
+def test_every_section_reports(result: dict[str, Any]) -> None:
+    assert [section["name"] for section in result["sections"]] == ["warm", "cold", "start"]
+    assert {"machine", "peers"} <= result.keys()
+    for section in result["sections"]:
+        assert section["note"]
+        assert section["rows"]
+
+
+def test_a_row_holds_a_figure_beside_its_reference_and_goal(result: dict[str, Any]) -> None:
+    for section in result["sections"]:
+        for row in section["rows"]:
+            assert row.keys() == {"measure", "unit", "ours", "reference", "ratio", "goal", "met"}
+            assert row["ours"] > 0
+            assert (row["met"] is None) == (row["goal"] is None)
+
+
+@pytest.mark.parametrize(("passes", "requests"), [("1 pass", 3), ("3 passes", 7), ("6 passes", 13)])
+def test_n_passes_cost_one_listing_n_manifests_and_n_blobs(
+    result: dict[str, Any], passes: str, requests: int
+) -> None:
+    """Counted at the registry, in every round: at both latencies, with one client and with eight."""
+    row = _rows(result, "cold")[f"{passes}: requests a review"]
+
+    assert row["ours"] == requests
+    assert row["met"] is True
+
+
+@pytest.mark.parametrize("clients", ["1 client", "8 clients", "50 clients"])
+def test_the_warm_gate_is_measured_beside_a_static_answer(
+    result: dict[str, Any], clients: str
+) -> None:
+    rows = _rows(result, "warm")
+
+    assert rows[f"{clients}: CPU a review"]["reference"] > 0
+    assert rows[f"{clients}: reviews a second"]["reference"] > 0
+
+
+def test_peers_say_where_their_figures_come_from(result: dict[str, Any]) -> None:
+    assert "not comparable" in result["peers"]["note"]
+    for peer in result["peers"]["rows"]:
+        assert len(peer["cpu_ms"]) == 3
+        assert peer["source"]
+
+
+@pytest.mark.parametrize(
+    ("relation", "figure", "met"),
+    [
+        (Is.AT_MOST, 2.0, True),
+        (Is.AT_MOST, 2.1, False),
+        (Is.AT_LEAST, 2.0, True),
+        (Is.AT_LEAST, 1.9, False),
+        (Is.EXACTLY, 2.0, True),
+        (Is.EXACTLY, 2.5, False),
+    ],
+)
+def test_a_goal_is_about_the_ratio_where_there_is_one(
+    relation: Is, figure: float, met: bool
+) -> None:
+    goal = Goal(relation, 2)
+
+    assert Row("m", "ms", ours=99.0, ratio=figure, goal=goal).met is met
+    assert Row("m", "ms", ours=figure, goal=goal).met is met
+
+
+def test_the_reviewed_pod_has_a_real_ones_size() -> None:
+    image = f"registry.example.com/shop/checkout@sha256:{'0' * 64}"
+
+    assert 6_500 < len(review([image, image], "shop")) < 7_500
