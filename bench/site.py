@@ -9,7 +9,9 @@ from pathlib import Path
 from certs.issue import issue
 from certs.names import Names
 from stagepass.digest import Digest
-from stagepass.predicates import STAGE_PASSED, PassDetails, compose_pass
+from stagepass.predicates.environment import Environment
+from stagepass.predicates.members import STAGE_PASSED
+from stagepass.predicates.passed import PassDetails
 from stagepass.signing import PrivateKey
 from stagepass.statement import compose
 
@@ -68,13 +70,15 @@ class Site:
         now = datetime.now(UTC)
         signed = []
         for stage in range(1, passes + 1):
-            details = PassDetails(PIPELINE, f"s{stage}", CLUSTER, namespace=f"s{stage}")
+            details = PassDetails(
+                PIPELINE, f"s{stage}", Environment(CLUSTER, namespace=f"s{stage}")
+            )
             payload = compose(
                 name=name,
                 digest=digest,
                 predicate_type=STAGE_PASSED,
-                predicate=compose_pass(
-                    details, image=f"{name}@{digest}", now=now, valid_for=timedelta(days=1)
+                predicate=details.compose(
+                    image=f"{name}@{digest}", now=now, valid_for=timedelta(days=1)
                 ),
             )
             signed.append(PrivateKey.read(self._keys / f"s{stage}.key").sign(payload).to_bytes())

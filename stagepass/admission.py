@@ -13,10 +13,13 @@ from stagepass.digest import ImageRef
 from stagepass.errors import InputError
 from stagepass.evidence import Deadline
 from stagepass.manifest import ImageField, ObjectId, image_fields, slots
-from stagepass.policy.evaluate import enforcement_at, refuse
+from stagepass.policy.refusals import enforcement_at, places_at, refuse
 from stagepass.review import AdmissionRequest
 from stagepass.stage import Place
 from stagepass.verifier import Verifier
+
+# 22,000 images fit into one request and took 4 s; no real Pod has a hundredth of that.
+MAX_IMAGES = 500
 
 
 def judge_object(
@@ -39,12 +42,20 @@ def judge_object(
     try:
         fields = _fields(request)
     except InputError as error:
-        return _invalid(verifier, place, error)
+        return _undetermined(verifier, place, Code.OBJECT_INVALID, str(error))
     if not fields:
         return _admitted(verifier, place, Code.NO_IMAGES)
     if request.operation == "UPDATE" and _unchanged(request, fields):
         return _admitted(verifier, place, Code.UNCHANGED)
-    return combine([_judge(verifier, place, field, now, deadline) for field in fields])
+    if len(fields) > MAX_IMAGES:
+        message = f"could not find out: {len(fields)} images; at most {MAX_IMAGES} are judged"
+        return _undetermined(verifier, place, Code.EVIDENCE_LIMIT, message)
+    return verifier.remembered(
+        (place, tuple(fields)),
+        now,
+        deadline,
+        lambda: combine([_judge(verifier, place, field, now, deadline) for field in fields]),
+    )
 
 
 def _fields(request: AdmissionRequest) -> list[ImageField]:
@@ -78,12 +89,12 @@ def _judge(
     try:
         image = ImageRef.parse(field.image)
     except InputError as error:
-        enforcement = enforcement_at(verifier.policy, place)
         decision = refuse(
             Code.IMAGE_INVALID,
             str(error),
             field.image,
-            enforcement,
+            enforcement_at(verifier.policy, place),
+            places_at(verifier.policy, place),
             fix="write HOST/REPOSITORY@sha256:...",
         )
     else:
@@ -92,10 +103,12 @@ def _judge(
 
 
 def _admitted(verifier: Verifier, place: Place, note: Code) -> Decision:
-    places = tuple(sorted((p.name, stage.name) for p, stage in verifier.policy.at(place)))
-    return Decision(Answer.ADMITTED, enforcement_at(verifier.policy, place), places, notes=(note,))
+    policy = verifier.policy
+    places = places_at(policy, place)
+    return Decision(Answer.ADMITTED, enforcement_at(policy, place), places, notes=(note,))
 
 
-def _invalid(verifier: Verifier, place: Place, error: InputError) -> Decision:
-    enforcement = enforcement_at(verifier.policy, place)
-    return refuse(Code.OBJECT_INVALID, str(error), "", enforcement, answer=Answer.UNDETERMINED)
+def _undetermined(verifier: Verifier, place: Place, code: Code, message: str) -> Decision:
+    policy = verifier.policy
+    enforcement, places = enforcement_at(policy, place), places_at(policy, place)
+    return refuse(code, message, "", enforcement, places, answer=Answer.UNDETERMINED)

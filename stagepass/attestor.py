@@ -91,18 +91,24 @@ class KeyRing:
         return cls({key.id: key for key, _ in pairs}, {key.id: owner for key, owner in pairs})
 
     def verify(self, candidate: Candidate, digest: Digest) -> Attestation | Rejection:
-        """
-        The verified statement about `digest`, or why the candidate does not count.
+        """The verified statement about `digest`, or why the candidate does not count."""
+        found = self.read(candidate)
+        if isinstance(found, Rejection) or digest in found.statement.digests:
+            return found
+        message, kind = "signed for another digest", found.statement.predicate_type
+        return Rejection(Code.SUBJECT_MISMATCH, message, kind, candidate.origin)
 
-        Order as in attestations.md R5-R10: bundle, payload type, signature over the decoded bytes,
-        then those same bytes parsed, then the subject.
+    def read(self, candidate: Candidate) -> Attestation | Rejection:
+        """
+        The verified statement, whatever it is about.
+
+        Order as in attestations.md R5-R9: bundle, payload type, signature over the decoded bytes, then
+        those same bytes parsed.
         """
         bundle: Bundle | None = None
         try:
             bundle = Bundle.parse(candidate.data)
             statement, key_id = self._open(bundle)
-            if digest not in statement.digests:
-                raise AttestationError(Code.SUBJECT_MISMATCH, "signed for another digest")
         except AttestationError as error:
             claimed = _claimed_type(bundle.envelope) if bundle else ""
             return Rejection(Code(error.code), error.message, claimed, candidate.origin)

@@ -112,8 +112,9 @@ class Decision:
     The answer for one image in one place, or for a whole object after `combine`.
 
     `answer` is before enforcement, `allowed` after it. `required` counts the requirements judged:
-    admitted means that `met` names as many. `places` are (pipeline, stage) pairs. `valid_until` is
-    the earliest moment at which the clock alone could change an admitted answer.
+    admitted means that `met` names as many. `places` are (pipeline, stage) pairs. `notices` are told
+    whatever the answer. `valid_until` is the earliest moment at which the clock alone could change an
+    admitted answer.
     """
 
     answer: Answer
@@ -123,6 +124,7 @@ class Decision:
     met: tuple[Met, ...] = ()
     required: int = 0
     notes: tuple[Code, ...] = ()
+    notices: tuple[str, ...] = ()
     valid_until: datetime | None = None
 
     def __post_init__(self) -> None:
@@ -142,20 +144,24 @@ class Decision:
         What a person must mend: of each requirement, the first violation.
 
         The others of the same requirement say why evidence that was found does not count; the first
-        one's message sums them up.
+        one's message sums them up. Of an undetermined answer, what kept us from knowing: that a pass
+        "is missing" is then not known either.
         """
         first: dict[tuple[str, ...], Violation] = {}
-        for v in self.violations:
+        unknown = [v for v in self.violations if not v.requirement]
+        is_unknown = self.answer is Answer.UNDETERMINED and unknown
+        for v in unknown if is_unknown else self.violations:
             of = v.requirement or f"{v.code}: {v.message}"
             first.setdefault((v.path, v.image, v.pipeline, v.stage, of), v)
         return tuple(first.values())
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the user is told beside an admission in a `warn` stage."""
+        """What the user is told beside an admission: every notice, and in a `warn` stage each reason."""
         if self.answer is Answer.ADMITTED or self.enforcement is not Enforcement.WARN:
-            return ()
-        return tuple(dict.fromkeys(f"{v.code}: {v.message}" for v in self.unmet))
+            return self.notices
+        reasons = (f"{v.path or v.image}: {v.code}: {v.message}" for v in self.unmet)
+        return tuple(dict.fromkeys((*self.notices, *reasons)))
 
     def at(self, path: str) -> Decision:
         """The same decision, about the image in the field `path`."""
@@ -181,6 +187,7 @@ def combine(decisions: Sequence[Decision]) -> Decision:
         met=tuple(sorted(chain.from_iterable(d.met for d in decisions), key=_met_order)),
         required=sum(d.required for d in decisions),
         notes=_union(d.notes for d in decisions),
+        notices=tuple(dict.fromkeys(chain.from_iterable(d.notices for d in decisions))),
         valid_until=min(edges, default=None),
     )
 

@@ -8,7 +8,7 @@ nothing that a directory already proves.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -44,20 +44,28 @@ class Verifier:
         *Undetermined* carries the code of what kept us from knowing; what was missing by then is
         listed beside it.
         """
-        if self._cache is None or image.digest is None:
+        if image.digest is None:
             return self._decide(image, place, now, deadline)
-        key = (image.name, image.digest, place, self.policy.revision)
+        key = (image.name, image.digest, place)
+        return self.remembered(
+            key, now, deadline, lambda: self._decide(image, place, now, deadline)
+        )
+
+    def remembered(
+        self, key: Hashable, now: datetime, deadline: Deadline, decide: Callable[[], Decision]
+    ) -> Decision:
+        """What `decide` answered for `key` under this policy set, if it admitted and still holds."""
+        if self._cache is None:
+            return decide()
         try:
-            return self._cache.get_or_decide(
-                key, now, deadline, lambda: self._decide(image, place, now, deadline)
-            )
-        except Unavailable as error:
-            return self._undetermined(self._judge(image, place, Evidence(), now), [error])
+            return self._cache.get_or_decide((key, self.policy.revision), now, deadline, decide)
+        except Unavailable:  # the deadline passed behind another's search; `decide` says so
+            return decide()
 
     def _decide(self, image: ImageRef, place: Place, now: datetime, deadline: Deadline) -> Decision:
         decision = self._judge(image, place, Evidence(), now)
         types = wanted(self.policy, image, place)
-        if image.digest is None or decision.answer is Answer.ADMITTED or not types:
+        if image.digest is None or decision.answer is not Answer.DENIED or not types:
             return decision
         gathered: list[Attestation | Rejection] = []
         failures: list[Unavailable] = []
@@ -79,6 +87,7 @@ class Verifier:
         """Every source in turn; one that fails is noted and the next one asked."""
         for source in self._sources:
             try:
+                deadline.remaining()
                 yield from source.batches(image, digest, types, deadline)
             except Unavailable as error:
                 failures.append(error)

@@ -29,7 +29,9 @@ from stagepass.policy.evaluate import evaluate
 from stagepass.policy.load import load
 from stagepass.policy.model import PolicySet
 from stagepass.policy.store import revision_of
-from stagepass.predicates import STAGE_PASSED, PassDetails, compose_pass
+from stagepass.predicates.environment import Environment
+from stagepass.predicates.members import STAGE_PASSED
+from stagepass.predicates.passed import PassDetails
 from stagepass.signing import PrivateKey
 from stagepass.stage import Place
 from stagepass.statement import compose
@@ -248,11 +250,10 @@ def signed_pass(
     details = PassDetails(
         pipeline="shop",
         stage=stage,
-        cluster=where,
-        namespace="shop",
+        environment=Environment(where, namespace="shop"),
         observed=None if watched is None else (at - watched, at),
     )
-    predicate = compose_pass(details, image=str(IMAGE), now=at, valid_for=valid_for)
+    predicate = details.compose(image=str(IMAGE), now=at, valid_for=valid_for)
     inner = {p: v for p, v in (changes or {}).items() if not p.startswith("^.")}
     outer = {p.removeprefix("^."): v for p, v in (changes or {}).items() if p.startswith("^.")}
     text = strictjson.dumps(changed(_object(predicate), inner)) if inner else predicate

@@ -107,5 +107,5 @@ def _annotations(uid: str, decision: Decision, revision: str) -> dict[str, str]:
 
 def one_line(text: str, limit: int) -> str:
     """`text` for a terminal or a log: no control characters, at most `limit` long."""
-    line = _CONTROL.sub(" ", text)
+    line = text if text.isprintable() else _CONTROL.sub(" ", text)
     return line if len(line) <= limit else f"{line[: limit - 1]}…"

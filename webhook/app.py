@@ -15,6 +15,7 @@ from stagepass.cache import DecisionCache
 from stagepass.errors import InputError
 from stagepass.evidence import DirectorySource, EvidenceSource
 from stagepass.policy.model import PolicySet
+from stagepass.policy.watermark import HighWater
 from stagepass.registry.client import RegistryClient
 from stagepass.registry.source import RegistrySource
 from stagepass.review import MAX_BYTES
@@ -35,7 +36,8 @@ _MAX_ERROR = 1024
 def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     """The application of one worker, with its policy watched. Raises `InputError` on bad settings."""
     settings = Settings.from_environ(os.environ if environ is None else environ)
-    policies = Policies(settings.policy, _verifiers(settings))
+    marks = HighWater(settings.state_directory)
+    policies = Policies(settings.policy, _verifiers(settings), settings.policy_root_key, marks)
     policies.watch()
     app = Flask("webhook", static_folder=None)
     app.extensions["stagepass.policies"] = policies

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
+from stagepass import log
 from stagepass.admission import judge_object
 from stagepass.decision import Answer, Code, Decision, Enforcement
 from stagepass.evidence import Deadline
-from stagepass.log import to_stdout
-from stagepass.policy.evaluate import refuse
+from stagepass.policy.refusals import refuse
 from stagepass.review import AdmissionRequest
 from stagepass.verifier import Verifier
 from webhook import answers, metrics
@@ -19,8 +19,6 @@ from webhook.policies import Policies
 _SHARE_OF_TIMEOUT = 0.8
 # The longest that can be an image reference: what is none is not worth a line of megabytes.
 _MAX_IMAGE = 512
-
-log = to_stdout("stagepass.decision")
 
 
 class Gate:
@@ -60,7 +58,7 @@ class Gate:
                 verifier, self._cluster, request, now=datetime.now(UTC), deadline=deadline
             )
         except Exception:  # whatever it is, the caller gets an explicit refusal and we get a trace
-            log.exception("decision.failed", extra={"fields": {"uid": request.uid}})
+            log.exception("decision.failed", uid=request.uid)
             return _undetermined(Code.INTERNAL, "an internal error; the gate's log has the trace")
 
     def _record(
@@ -74,24 +72,23 @@ class Gate:
         for violation in decision.violations:
             metrics.VIOLATIONS.labels(str(violation.code)).inc()
         identity = request.object_id
-        fields = {
-            "uid": request.uid,
-            "operation": request.operation,
-            "object": f"{identity.group}/{identity.kind}/{identity.namespace}/{identity.name}",
-            "cluster": self._cluster,
-            "places": [f"{p}/{s}" for p, s in decision.places],
-            "answer": str(decision.answer),
-            "enforcement": str(decision.enforcement),
-            "allowed": decision.allowed,
-            "violations": [
-                f"{v.code} {v.path} {v.image[:_MAX_IMAGE]}" for v in decision.violations
-            ],
-            "notes": list(decision.notes),
-            "evidence": sorted({m.payload_digest for m in decision.met}),
-            "policy_revision": revision,
-            "took_ms": round(took * 1000, 2),
-        }
-        log.info("decision", extra={"fields": fields})
+        log.info(
+            "decision",
+            uid=request.uid,
+            operation=request.operation,
+            object=f"{identity.group}/{identity.kind}/{identity.namespace}/{identity.name}",
+            cluster=self._cluster,
+            places=[f"{p}/{s}" for p, s in decision.places],
+            answer=str(decision.answer),
+            enforcement=str(decision.enforcement),
+            allowed=decision.allowed,
+            violations=[f"{v.code} {v.path} {v.image[:_MAX_IMAGE]}" for v in decision.violations],
+            notes=list(decision.notes),
+            notices=list(decision.notices),
+            evidence=sorted({m.payload_digest for m in decision.met}),
+            policy_revision=revision,
+            took_ms=round(took * 1000, 2),
+        )
 
 
 def _undetermined(code: Code, message: str) -> Decision:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from stagepass.attestor import PublicKey
 from stagepass.environ import between, read
 from stagepass.errors import InputError
 from stagepass.registry.auth import Credentials
@@ -22,6 +23,8 @@ class Settings:
 
     cluster: str
     policy: Path
+    policy_root_key: PublicKey | None
+    state_directory: Path | None
     evidence: tuple[str, ...]
     registries: RegistrySettings
     credentials: Credentials
@@ -36,6 +39,8 @@ class Settings:
         return cls(
             cluster=read(environ, "STAGEPASS_CLUSTER", str),
             policy=read(environ, "STAGEPASS_POLICY", Path, "/etc/stagepass/policy"),
+            policy_root_key=read(environ, "STAGEPASS_POLICY_ROOT_KEY", _public_key, ""),
+            state_directory=read(environ, "STAGEPASS_STATE_DIR", _directory, ""),
             evidence=read(environ, "STAGEPASS_EVIDENCE", _evidence, "registry"),
             registries=RegistrySettings.parse(environ.get("STAGEPASS_REGISTRIES", "")),
             credentials=read(environ, "DOCKER_CONFIG", _credentials, ""),
@@ -51,6 +56,22 @@ class Settings:
             ),
             deadline=read(environ, "STAGEPASS_DEADLINE", between(0.1, 30), "8"),
         )
+
+
+def _public_key(path: str) -> PublicKey | None:
+    """The key in the file `path`, None for "": an unsigned set is then enough."""
+    if not path:
+        return None
+    try:
+        return PublicKey.parse(Path(path).read_bytes())
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _directory(path: str) -> Path | None:
+    if path and not Path(path).is_dir():
+        raise InputError(f"{path!r}: there is no such directory")
+    return Path(path) if path else None
 
 
 def _credentials(directory: str) -> Credentials:

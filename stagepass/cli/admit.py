@@ -43,21 +43,30 @@ def admit(
 ) -> int:
     """Decide on every object in FILE: AdmissionReviews (JSON), or manifests (YAML, JSON, List, '-')."""
     policy = options.load_policy(policy_directory)
-    # All files are read before any is judged: a bad one must not leave half an answer on stdout.
-    requests = [(name, request) for name in files for request in _requests(name, namespace)]
-    if not requests:
-        raise InputError("no objects", where=", ".join(files))
     sources = options.sources(evidence, offline=offline, hosts=policy.hosts())
     verifier, moment = Verifier(policy, sources), options.current_time(now)
-    judged = [
-        Judged(name, request.object_id, decide(verifier, cluster, request, moment))
-        for name, request in requests
-    ]
+    judged = judge_files(verifier, files, cluster, namespace, moment)
     return show(judged, output=output, revision=policy.revision)
 
 
-def decide(verifier: Verifier, cluster: str, request: AdmissionRequest, now: datetime) -> Decision:
-    """One object, with a deadline of its own."""
+def judge_files(
+    verifier: Verifier, files: tuple[str, ...], cluster: str, namespace: str, now: datetime
+) -> list[Judged]:
+    """
+    Every object in `files`, each with a deadline of its own. Raises `InputError`.
+
+    All files are read before any object is judged: a bad one must not leave half an answer.
+    """
+    requests = [(name, request) for name in files for request in _requests(name, namespace)]
+    if not requests:
+        raise InputError("no objects", where=", ".join(files))
+    return [
+        Judged(name, request.object_id, _decide(verifier, cluster, request, now))
+        for name, request in requests
+    ]
+
+
+def _decide(verifier: Verifier, cluster: str, request: AdmissionRequest, now: datetime) -> Decision:
     deadline = Deadline.after(options.DEADLINE_SECONDS)
     return judge_object(verifier, cluster, request, now=now, deadline=deadline)
 

@@ -13,10 +13,11 @@ from stagepass.cli import options
 from stagepass.cli.keys import passphrase
 from stagepass.cli.passes import Asked
 from stagepass.cli.report import Judged, show
-from stagepass.cli.signed import report, sign, store
+from stagepass.cli.signed import publish, sign
 from stagepass.digest import ImageRef
 from stagepass.errors import AttestationError, InputError
-from stagepass.predicates import STAGE_PASSED, StagePassed, compose_pass
+from stagepass.predicates.members import STAGE_PASSED
+from stagepass.predicates.passed import PASSED, StagePassed
 from stagepass.signing import PrivateKey
 from stagepass.statement import MAX_BYTES, MAX_DEPTH
 
@@ -92,15 +93,14 @@ def attest(
             site = checked
         details = replace(
             site,
-            cluster_uid=cluster_uid,
+            environment=replace(site.environment, uid=cluster_uid or site.environment.uid),
             observed=_observed(observed_from, observed_to, moment),
             source=_source(source),
         )
         name = f"{image.name}@{digest}"
-        text = compose_pass(details, image=name, now=moment, valid_for=valid_for)
+        text = details.compose(image=name, now=moment, valid_for=valid_for)
     signed = sign(image, digest, key, kind, text)
-    report(signed, store(signed, evidence, offline=offline, now=moment), output)
-    return 0
+    return publish(signed, evidence, offline=offline, now=moment, output=output)
 
 
 def _foreign(predicate_type: str, path: Path | None) -> bytes:
@@ -111,7 +111,7 @@ def _foreign(predicate_type: str, path: Path | None) -> bytes:
         text = path.read_bytes()
         value = strictjson.loads_object(text, max_bytes=MAX_BYTES, max_depth=MAX_DEPTH)
         # A failure is never signed: `cosign verify --key` takes any attestation for a signature.
-        if predicate_type == STAGE_PASSED and StagePassed.parse(value).result != "PASSED":
+        if predicate_type == STAGE_PASSED and StagePassed.parse(value).result != PASSED:
             raise InputError("verificationResult is not PASSED; a failure is never signed")
     except OSError as error:
         raise InputError(f"cannot read: {error.strerror}", where=str(path)) from error

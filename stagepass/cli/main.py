@@ -13,13 +13,20 @@ from stagepass.errors import StagepassError
 USAGE, UNDETERMINED = 64, 2
 
 _COMMANDS = {
-    "admit": "stagepass.cli.admit",
-    "attest": "stagepass.cli.attest",
-    "explain": "stagepass.cli.explain",
-    "keys": "stagepass.cli.keys",
-    "policy": "stagepass.cli.policy",
-    "verify": "stagepass.cli.verify",
+    "admit": ("admit", "admit"),
+    "approve": ("people", "approve"),
+    "attest": ("attest", "attest"),
+    "break-glass": ("people", "break_glass"),
+    "enter": ("enter", "enter"),
+    "explain": ("explain", "explain"),
+    "keys": ("keys", "keys"),
+    "pin": ("pin", "pin"),
+    "policy": ("policy", "policy"),
+    "revoke": ("revoke", "revoke"),
+    "scan": ("scan", "scan"),
+    "verify": ("verify", "verify"),
 }
+"""Command → (module of `stagepass.cli`, name in it)."""
 
 
 class _Lazy(click.Group):
@@ -30,9 +37,9 @@ class _Lazy(click.Group):
         return sorted(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """The command `cmd_name` of the module of the same name."""
-        module = _COMMANDS.get(cmd_name)
-        command = getattr(import_module(module), cmd_name) if module else None
+        """The command `cmd_name`, its module imported."""
+        module, name = _COMMANDS.get(cmd_name, ("", ""))
+        command = getattr(import_module(f"stagepass.cli.{module}"), name) if module else None
         return command if isinstance(command, click.Command) else None
 
 

@@ -12,9 +12,11 @@ from stagepass.decision import Answer, Code, Decision
 from stagepass.digest import ImageRef
 from stagepass.errors import InputError
 from stagepass.evidence import Deadline
-from stagepass.policy.evaluate import refuse
 from stagepass.policy.model import PolicySet, Stage
-from stagepass.predicates import STAGE_PASSED, PassDetails
+from stagepass.policy.refusals import refuse
+from stagepass.predicates.environment import Environment
+from stagepass.predicates.members import STAGE_PASSED
+from stagepass.predicates.passed import PassDetails
 from stagepass.verifier import Verifier
 
 
@@ -35,7 +37,8 @@ class Asked:
                 "a pass names its pipeline and cluster",
                 hint="give --pipeline and --cluster, or --policy to have them filled in",
             )
-        return PassDetails(self.pipeline, self.stage, self.cluster, namespace=self.namespace)
+        environment = Environment(self.cluster, namespace=self.namespace)
+        return PassDetails(self.pipeline, self.stage, environment)
 
     def by_policy(
         self,
@@ -50,7 +53,8 @@ class Asked:
         The pass that the policy leaves, or the refusal to sign.
 
         Refused when the key is not one of the stage's signers, and when the stage does not admit the
-        image: a pass of a version that should never have been there launders it (DESIGN section 8.3).
+        image, or only by break-glass or an exemption: a pass of a version that should never have been
+        there launders it (DESIGN section 8.3).
         Raises `InputError` where the policy leaves several choices.
         """
         target = places.one_target(policy, self.stage, self.pipeline, self.image)
@@ -68,19 +72,31 @@ class Asked:
         decision = Verifier(policy, sources).decide(self.image, place, now=now, deadline=deadline)
         if decision.answer is not Answer.ADMITTED:
             return judged_image(self.image, place.namespace, decision)
+        if decision.notes:
+            return judged_image(self.image, place.namespace, self._excused(target, decision))
         return PassDetails(
             pipeline=target.pipeline.name,
             stage=self.stage,
-            cluster=place.cluster,
-            namespace=place.namespace,
+            environment=Environment(
+                place.cluster, target.stage.cluster_uids.get(place.cluster), place.namespace
+            ),
             policy_revision=policy.revision,
             inputs=_inputs(decision),
         )
 
+    def _excused(self, target: places.Target, decision: Decision) -> Decision:
+        """Let in without its evidence, as by break-glass, it has nothing that a signature may carry on."""
+        note = decision.notes[0]
+        message = f"it is admitted by {note} alone, and that is never signed for"
+        here = ((target.pipeline.name, self.stage),)
+        return refuse(note, message, self.image, target.stage.enforcement, here)
+
 
 def _may_sign(policy: PolicySet, stage: Stage, cluster: str, key_id: str, now: datetime) -> bool:
+    if policy.revocations is not None and key_id in policy.revocations.keys:
+        return False
     keys = (policy.attestors[name].key(key_id) for name in stage.signed_by)
-    return any(k is not None and k.valid_at(now) and k.counts_in(cluster) for k in keys)
+    return any(k is not None and k.valid_at(now, now) and k.counts_in(cluster) for k in keys)
 
 
 def _inputs(decision: Decision) -> tuple[str, ...]:

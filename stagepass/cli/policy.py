@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
 
 from stagepass.cli import options
+from stagepass.cli.keys import passphrase
 from stagepass.cli.main import USAGE
+from stagepass.clock import format_time
 from stagepass.errors import InputError
+from stagepass.policy.lint import lint as findings_of
+from stagepass.policy.load import PolicyError
+from stagepass.policy.store import load_directory, sign_directory
+from stagepass.signing import PrivateKey
 
 
 @click.group()
 def policy() -> None:
-    """Check policy sets."""
+    """Check and sign policy sets."""
 
 
 @policy.command()
@@ -26,10 +33,6 @@ def lint(directory: Path, output: str) -> int:
 
     Exits 64 when it does not load (every error is listed), 1 on findings, 0 when clean.
     """
-    from stagepass.policy.lint import lint as findings_of
-    from stagepass.policy.load import PolicyError
-    from stagepass.policy.store import load_directory
-
     try:
         loaded = load_directory(directory)
     except PolicyError as error:
@@ -50,6 +53,35 @@ def lint(directory: Path, output: str) -> int:
             f" {len(findings)} findings"
         )
     return 1 if findings else 0
+
+
+@policy.command("sign")
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--key", "key_file", required=True, type=click.Path(path_type=Path))
+@click.option("--passphrase-env", metavar="VAR", help="The variable with the key's passphrase.")
+@click.option("--valid-for", type=options.DURATION, default="30d", show_default=True)
+@options.now
+def sign(
+    directory: Path,
+    key_file: Path,
+    passphrase_env: str | None,
+    valid_for: timedelta,
+    now: datetime | None,
+) -> int:
+    """
+    Sign the policy set in DIRECTORY with the root key, for a time.
+
+    A gate started with STAGEPASS_POLICY_ROOT_KEY takes nothing else, and no older set than it has seen;
+    once the time is over it answers undetermined until a newer signature arrives.
+    """
+    moment = options.current_time(now)
+    key = PrivateKey.read(key_file, passphrase(passphrase_env))
+    signature = sign_directory(directory, key, issued=moment, expires=moment + valid_for)
+    click.echo(
+        f"signed {len(signature.files)} files of {directory}: sequence {signature.sequence},"
+        f" until {format_time(signature.expires)}"
+    )
+    return 0
 
 
 def _show_errors(errors: tuple[InputError, ...], output: str) -> None:

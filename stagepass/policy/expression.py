@@ -16,7 +16,8 @@ from typing import Any
 
 from cel_expr_python import cel  # type: ignore[import-untyped]  # ships stubs without py.typed
 
-from stagepass.errors import InputError, StagepassError, did_you_mean
+from stagepass.decision import Code
+from stagepass.errors import AttestationError, InputError, did_you_mean
 
 _VARIABLES = {
     "predicate": cel.Type.DYN,
@@ -35,7 +36,7 @@ _FOUND_AT = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): ([^\n]+)")
 _UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")
 
 
-class ConditionError(StagepassError):
+class ConditionError(AttestationError):
     """
     No verdict: the condition failed on this predicate. Never a yes.
 
@@ -44,8 +45,8 @@ class ConditionError(StagepassError):
 
     def __init__(self, message: str) -> None:
         line = " ".join(message.split())
-        self.message = line if len(line) <= _MAX_QUOTED else f"{line[:_MAX_QUOTED]}..."
-        super().__init__(self.message)
+        cut = line if len(line) <= _MAX_QUOTED else f"{line[:_MAX_QUOTED]}..."
+        super().__init__(Code.CONDITION_ERROR, cut)
 
 
 @dataclass(frozen=True, slots=True)

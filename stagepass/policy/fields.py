@@ -3,19 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
 
 from stagepass.clock import parse_duration, parse_time
 from stagepass.decision import Enforcement
-from stagepass.policy.schema import Choice, Field, ListOf, MapOf, Mapped, Text, TextOr
+from stagepass.errors import InputError
+from stagepass.policy.schema import (
+    Boolean,
+    Choice,
+    Count,
+    Field,
+    ListOf,
+    MapOf,
+    Mapped,
+    OneOf,
+    Text,
+    TextOr,
+)
 from stagepass.stage import ImagePattern, NamespacePattern
 
 API_VERSION = "stagepass.dev/v1"
+EVERY_IMAGE = "**"
+
+
+def _condition(text: str) -> Any:
+    """A CEL condition. The engine (20 ms, 50 MB) is loaded by the first set that has one."""
+    return import_module("stagepass.policy.expression").Condition.compile(text)
+
+
+def _member_path(text: str) -> tuple[str, ...]:
+    """`predicate.metadata.scanFinishedOn` as the names below the predicate."""
+    root, *names = text.split(".")
+    if root != "predicate" or not names or not all(names):
+        raise InputError(
+            f"{text!r} is no member of the predicate", hint="like predicate.metadata.scanFinishedOn"
+        )
+    return tuple(names)
+
+
+def _image_or_every(text: str) -> ImagePattern | None:
+    """A pattern, or None for `**` alone: every image."""
+    return None if text == EVERY_IMAGE else ImagePattern.parse(text)
+
 
 _ENFORCEMENT = Choice({str(e): e for e in reversed(Enforcement)})
 _UNLISTED = Choice(
     {"deny": Enforcement.ENFORCE, "warn": Enforcement.WARN, "audit": Enforcement.AUDIT}
 )
 _NAMES = ListOf(Text())
+_NAMESPACES = ListOf(Text(NamespacePattern.parse))
+_NAMED = Field(Mapped({"name": Field(Text())}))
+_DURATION = Text(parse_duration)
 
 _KEY = Mapped(
     {
@@ -26,34 +65,68 @@ _KEY = Mapped(
         "validUntil": Field(Text(parse_time), None),
     }
 )
-_REQUIREMENT = Mapped(
+_ATTESTATION = Mapped(
     {
-        "attestation": Field(
-            Mapped({"name": Field(Text()), "from": Field(_NAMES), "predicateType": Field(Text())})
-        )
+        "name": Field(Text()),
+        "from": Field(_NAMES),
+        "predicateType": Field(Text()),
+        "where": Field(Text(_condition), None),
+        "time": Field(Text(_member_path), None),
+        "maxAge": Field(_DURATION, None),
+    }
+)
+_APPROVAL = Mapped(
+    {
+        "from": Field(_NAMES),
+        "threshold": Field(Count(), 1),
+        "notBy": Field(_NAMES, ()),
+        "maxAge": Field(_DURATION, parse_duration("30d")),
     }
 )
 _EDGE = Mapped(
     {
         "stage": Field(Text()),
-        "soak": Field(Text(parse_duration), None),
-        "maxAge": Field(Text(parse_duration), None),
-        "clusters": Field(Choice({"all": "all"}), "all"),
+        "soak": Field(_DURATION, None),
+        "maxAge": Field(_DURATION, None),
+        "clusters": Field(Choice({"all": False, "any": True}), default=False),
     }
 )
 _STAGE = Mapped(
     {
         "name": Field(Text()),
-        "clusters": Field(_NAMES),
-        "namespaces": Field(ListOf(Text(NamespacePattern.parse))),
+        "clusters": Field(
+            ListOf(TextOr("name", Mapped({"name": Field(Text()), "uid": Field(Text(), None)})))
+        ),
+        "namespaces": Field(_NAMESPACES),
         "signedBy": Field(_NAMES, ()),
         "allowShared": Field(Text(), ""),
         "after": Field(ListOf(TextOr("stage", _EDGE)), ()),
-        "requires": Field(ListOf(_REQUIREMENT), ()),
+        "requires": Field(ListOf(OneOf({"attestation": _ATTESTATION, "approval": _APPROVAL})), ()),
+        "windows": Field(ListOf(Mapped({"deny": Field(Text()), "timezone": Field(Text())})), ()),
+        "breakGlass": Field(
+            Mapped(
+                {
+                    "from": Field(_NAMES),
+                    "threshold": Field(Count(), 1),
+                    "maxDuration": Field(_DURATION),
+                }
+            ),
+            None,
+        ),
         "enforcement": Field(_ENFORCEMENT, Enforcement.ENFORCE),
     }
 )
+_EXEMPT = Mapped(
+    {
+        "namespaces": Field(_NAMESPACES),
+        "images": Field(ListOf(Text(ImagePattern.parse))),
+        "allowTags": Field(Boolean(), default=False),
+        "reason": Field(Text()),
+        "expires": Field(Text(parse_time)),
+    }
+)
 _HEAD = {"apiVersion": Field(Choice({API_VERSION: API_VERSION})), "kind": Field(Text())}
+
 KINDS: Mapping[str, Mapped] = {
     "Attestors": Mapped(
         {**_HEAD, "attestors": Field(MapOf(Mapped({"keys": Field(ListOf(_KEY))})))}
@@ -61,10 +134,34 @@ KINDS: Mapping[str, Mapped] = {
     "Pipeline": Mapped(
         {
             **_HEAD,
-            "metadata": Field(Mapped({"name": Field(Text())})),
+            "metadata": _NAMED,
             "images": Field(ListOf(Text(ImagePattern.parse))),
             "stages": Field(ListOf(_STAGE)),
         }
     ),
-    "Defaults": Mapped({**_HEAD, "unlisted": Field(_UNLISTED, Enforcement.ENFORCE)}),
+    "Baseline": Mapped(
+        {
+            **_HEAD,
+            "metadata": _NAMED,
+            "images": Field(ListOf(Text(_image_or_every))),
+            "namespaces": Field(_NAMESPACES),
+            "clusters": Field(_NAMES, None),
+            "requires": Field(ListOf(OneOf({"attestation": _ATTESTATION}))),
+        }
+    ),
+    "Revocations": Mapped(
+        {
+            **_HEAD,
+            "file": Field(Text()),
+            "from": Field(_NAMES),
+            "onExpired": Field(Choice({"deny": True, "warn": False}), default=True),
+        }
+    ),
+    "Defaults": Mapped(
+        {
+            **_HEAD,
+            "unlisted": Field(_UNLISTED, Enforcement.ENFORCE),
+            "exempt": Field(ListOf(_EXEMPT), ()),
+        }
+    ),
 }

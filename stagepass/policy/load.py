@@ -1,33 +1,26 @@
 """
 Policy files to a `PolicySet`: every error at once, each with file and path, or the whole set.
 
-Shapes are read first (`fields`), names put together afterwards, both always: an unknown attestor and
-a misspelt key are reported in the same run.
+Shapes are read first (`fields`), names put together afterwards (`build`, `checks`), both always: an
+unknown attestor and a misspelt key are reported in the same run.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from itertools import product
-from pathlib import PurePosixPath
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol, TypeVar
 
 from stagepass import strictyaml
-from stagepass.attestor import KeyRing, PublicKey
+from stagepass.attestor import KeyRing
 from stagepass.errors import InputError, StagepassError, did_you_mean
+from stagepass.policy.build import Builder, Document
+from stagepass.policy.checks import check_pipeline
 from stagepass.policy.fields import KINDS
-from stagepass.policy.model import (
-    AttestationRequirement,
-    Attestor,
-    Edge,
-    Key,
-    Pipeline,
-    PolicySet,
-    Stage,
-)
+from stagepass.policy.model import PolicySet
+from stagepass.policy.revocations import Revocations
 from stagepass.policy.schema import At, Problems
-from stagepass.stage import find_cycle
+from stagepass.policy.trust import read_revocations
 
 
 class PolicyError(StagepassError):
@@ -38,6 +31,14 @@ class PolicyError(StagepassError):
         super().__init__("\n".join(map(str, self.errors)))
 
 
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+N = TypeVar("N", bound=_Named)
+
+
 def load(files: Mapping[str, bytes], revision: str) -> PolicySet:
     """
     The set that `files` (path relative to the set's root → content) make up.
@@ -46,22 +47,31 @@ def load(files: Mapping[str, bytes], revision: str) -> PolicySet:
     """
     problems = Problems()
     documents = _read(files, problems)
-    attestors = _attestors(documents["Attestors"], files, problems)
-    pipelines = _pipelines(documents["Pipeline"], attestors, problems)
-    defaults = documents["Defaults"]
-    if len(defaults) != 1:
-        where = ", ".join(str(d["@"]) for d in defaults) or "the set"
-        problems.add(
-            At(where), f"{len(defaults)} documents of kind Defaults; exactly one is wanted"
-        )
+    builder = Builder(files, problems)
+    builder.read_attestors(documents["Attestors"])
+    pipelines = _named(documents["Pipeline"], builder.pipeline, "pipelines", problems)
+    for document, pipeline in zip(documents["Pipeline"], pipelines, strict=True):
+        check_pipeline(pipeline, document["@"].member("stages"), problems)
+    baselines = _named(documents["Baseline"], builder.baseline, "baselines", problems)
+    defaults = _only_one(documents["Defaults"], "Defaults", problems)
+    keys = KeyRing.of((k.public, k.owner) for a in builder.attestors.values() for k in a.keys)
+    revocations = _revocations(documents["Revocations"], builder, keys, problems)
     if problems.found:
         raise PolicyError(problems.found)
-    keys = KeyRing.of((key.public, key.owner) for a in attestors.values() for key in a.keys)
-    return PolicySet(revision, attestors, pipelines, defaults[0]["unlisted"], keys)
+    return PolicySet(
+        revision=revision,
+        attestors=builder.attestors,
+        pipelines=tuple(sorted(pipelines, key=lambda p: p.name)),
+        unlisted=defaults["unlisted"],
+        keys=keys,
+        baselines=tuple(sorted(baselines, key=lambda b: b.name)),
+        exempt=tuple(builder.exemption(raw) for raw in defaults["exempt"]),
+        revocations=revocations,
+    )
 
 
-def _read(files: Mapping[str, bytes], problems: Problems) -> dict[str, list[dict[str, Any]]]:
-    documents: dict[str, list[dict[str, Any]]] = defaultdict(list)
+def _read(files: Mapping[str, bytes], problems: Problems) -> dict[str, list[Document]]:
+    documents: dict[str, list[Document]] = defaultdict(list)
     for name in sorted(files):
         if not name.endswith((".yaml", ".yml")):
             continue
@@ -76,7 +86,7 @@ def _read(files: Mapping[str, bytes], problems: Problems) -> dict[str, list[dict
 
 
 def _read_document(
-    document: Any, at: At, documents: dict[str, list[dict[str, Any]]], problems: Problems
+    document: Any, at: At, documents: dict[str, list[Document]], problems: Problems
 ) -> None:
     if document is None:
         return
@@ -87,152 +97,40 @@ def _read_document(
     documents[kind].append(KINDS[kind](document, at, problems))
 
 
-def _attestors(
-    documents: list[dict[str, Any]], files: Mapping[str, bytes], problems: Problems
-) -> dict[str, Attestor]:
-    found: dict[str, Attestor] = {}
-    owners: dict[str, tuple[str, At]] = {}
-    for name, entry in ((n, e) for d in documents for n, e in d["attestors"].items()):
-        if name in found:
-            problems.add(entry["@"], f"the attestor {name!r} is defined twice")
-        keys: list[Key] = []
-        for raw in entry["keys"]:
-            key = _key(raw, files, owners, problems)
-            if key and key.public in (other.public for other in keys):
-                problems.add(
-                    raw["@"].member("file"),
-                    f"the key stands twice in {name!r}",
-                    "write one entry for it",
-                )
-            keys += [key] if key else []
-        found[name] = Attestor(name, tuple(keys))
+def _named(
+    documents: list[Document], build: Callable[[Document], N], what: str, problems: Problems
+) -> list[N]:
+    found: list[N] = []
+    for document in documents:
+        built = build(document)
+        if built.name is not None and built.name in {other.name for other in found}:
+            at = document["@"].member("metadata.name")
+            problems.add(at, f"two {what} are called {built.name!r}")
+        found.append(built)
     return found
 
 
-def _key(
-    raw: dict[str, Any],
-    files: Mapping[str, bytes],
-    owners: dict[str, tuple[str, At]],
-    problems: Problems,
-) -> Key | None:
-    at: At = raw["@"]
-    if raw["file"] is None or raw["owner"] is None:
+def _only_one(documents: list[Document], kind: str, problems: Problems) -> Document:
+    if len(documents) != 1:
+        where = ", ".join(str(d["@"]) for d in documents) or "the set"
+        problems.add(At(where), f"{len(documents)} documents of kind {kind}; exactly one is wanted")
+    return documents[0] if documents else {}
+
+
+def _revocations(
+    documents: list[Document], builder: Builder, keys: KeyRing, problems: Problems
+) -> Revocations | None:
+    if not documents:
         return None
-    path = PurePosixPath(at.file).parent / raw["file"]
-    if path.is_absolute() or ".." in path.parts or str(path) not in files:
-        problems.add(
-            at.member("file"),
-            f"there is no file {raw['file']!r} beside {at.file}",
-            "a path below the policy file that names it, without '..'",
-        )
+    document = _only_one(documents, "Revocations", problems)
+    at: At = document["@"]
+    builder.check_attestors(document["from"], at.member("from"))
+    content = builder.file(at.member("file"), document["file"]) if document["file"] else None
+    if content is None:
         return None
+    signers = [builder.attestors[n] for n in document["from"] if n in builder.attestors]
     try:
-        public = PublicKey.parse(files[str(path)])
+        return read_revocations(content, keys, signers, deny_when_expired=document["onExpired"])
     except InputError as error:
-        problems.add(at.member("file"), f"{path}: {error.message}", error.hint)
+        problems.add(at.member("file"), error.message, error.hint)
         return None
-    owner, first = owners.setdefault(public.id, (raw["owner"], at))
-    if owner != raw["owner"]:
-        problems.add(
-            at.member("owner"),
-            f"this key already belongs to {owner!r} ({first})",
-            "a key has one owner in the whole set",
-        )
-    clusters = None if raw["clusters"] is None else frozenset(raw["clusters"])
-    return Key(public, raw["owner"], clusters, raw["validFrom"], raw["validUntil"])
-
-
-def _pipelines(
-    documents: list[dict[str, Any]], attestors: Mapping[str, Attestor], problems: Problems
-) -> tuple[Pipeline, ...]:
-    found: dict[str, Pipeline] = {}
-    for document in documents:
-        name = document["metadata"]["name"]
-        if name in found:
-            problems.add(
-                document["@"].member("metadata.name"), f"two pipelines are called {name!r}"
-            )
-        stages = tuple(_stage(raw, attestors, problems) for raw in document["stages"])
-        _check_order(stages, document, problems)
-        _check_places(stages, document, problems)
-        found[name] = Pipeline(name, document["images"], stages)
-    return tuple(found[name] for name in sorted(found, key=str))
-
-
-def _stage(raw: dict[str, Any], attestors: Mapping[str, Attestor], problems: Problems) -> Stage:
-    at: At = raw["@"]
-    _check_attestors(raw["signedBy"], at.member("signedBy"), attestors, problems)
-    requires: list[AttestationRequirement] = []
-    for entry in (r["attestation"] for r in raw["requires"]):
-        _check_attestors(entry["from"], entry["@"].member("from"), attestors, problems)
-        if entry["name"] and entry["name"] in {need.name for need in requires}:
-            problems.add(
-                entry["@"].member("name"), f"two requirements are called {entry['name']!r}"
-            )
-        requires.append(
-            AttestationRequirement(entry["name"], entry["from"], entry["predicateType"])
-        )
-    return Stage(
-        name=raw["name"],
-        clusters=raw["clusters"],
-        namespaces=raw["namespaces"],
-        signed_by=raw["signedBy"],
-        after=tuple(Edge(edge["stage"], edge["soak"], edge["maxAge"]) for edge in raw["after"]),
-        requires=tuple(requires),
-        enforcement=raw["enforcement"],
-        allow_shared=raw["allowShared"],
-    )
-
-
-def _check_attestors(
-    names: Iterable[str | None], at: At, attestors: Mapping[str, Attestor], problems: Problems
-) -> None:
-    for index, name in enumerate(names):
-        if name is not None and name not in attestors:
-            problems.add(
-                at.item(index), f"no attestor is called {name!r}", did_you_mean(name, attestors)
-            )
-
-
-def _check_order(stages: tuple[Stage, ...], document: dict[str, Any], problems: Problems) -> None:
-    at: At = document["@"].member("stages")
-    names = [stage.name for stage in stages]
-    by_name = {stage.name: stage for stage in stages if stage.name}
-    for index, stage in enumerate(stages):
-        if stage.name and names.index(stage.name) != index:
-            problems.add(at.item(index).member("name"), f"two stages are called {stage.name!r}")
-        parents = [edge.stage for edge in stage.after]
-        for position, edge in enumerate(stage.after):
-            here = at.item(index).member("after").item(position)
-            if not edge.stage:
-                continue
-            if parents.index(edge.stage) != position:
-                problems.add(here, f"comes after {edge.stage!r} twice", "write one edge")
-            if edge.stage not in by_name:
-                problems.add(
-                    here, f"no stage is called {edge.stage!r}", did_you_mean(edge.stage, by_name)
-                )
-            elif not by_name[edge.stage].signed_by:
-                problems.add(
-                    at.item(names.index(edge.stage)),
-                    f"{stage.name!r} comes after {edge.stage!r}, so somebody must sign its passes",
-                    "add signedBy",
-                )
-    after = {s.name: [e.stage for e in s.after if e.stage in by_name] for s in stages}
-    if cycle := find_cycle(after):
-        problems.add(at, f"stages wait for each other: {' after '.join([*cycle, cycle[0]])}")
-
-
-def _check_places(stages: tuple[Stage, ...], document: dict[str, Any], problems: Problems) -> None:
-    for index, stage in enumerate(stages):
-        for other in stages[:index]:
-            shared = sorted(set(stage.clusters) & set(other.clusters) - {None})
-            meet = any(
-                a.overlaps(b) for a, b in product(stage.namespaces, other.namespaces) if a and b
-            )
-            if shared and meet:
-                problems.add(
-                    document["@"].member("stages").item(index),
-                    f"{stage.name!r} and {other.name!r} name the same place in cluster {shared[0]!r}",
-                    "give each stage namespaces of its own",
-                )

@@ -1,15 +1,28 @@
-"""A policy set as values: attestors, pipelines of stages, and the rule for places nobody names."""
+"""A policy set as values: who may sign, what each stage asks for, and the rules for everything else."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 from stagepass.attestor import KeyRing, PublicKey
 from stagepass.decision import Enforcement
 from stagepass.digest import ImageRef
-from stagepass.stage import ImagePattern, NamespacePattern, Place, ancestors
+from stagepass.policy.revocations import Revocations
+from stagepass.policy.windows import Window
+from stagepass.stage import ImagePattern, NamespacePattern, Place
+
+
+class Condition(Protocol):
+    """A compiled `where`, kept abstract here so that only a set that has one loads the engine."""
+
+    text: str
+
+    def judge(self, predicate: Mapping[str, Any], *, name: str, digest: str, now: datetime) -> bool:
+        """Whether it holds. Raises `AttestationError` with `CONDITION_ERROR`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +30,8 @@ class Key:
     """
     One signing key of one owner.
 
-    `clusters` binds its passes to those clusters, None leaves it free. The window is the key's own
-    (`valid_from` inclusive, `valid_until` exclusive), None open.
+    `clusters` binds its passes and receipts to those clusters, None leaves it free. The window is the
+    key's own (`valid_from` inclusive, `valid_until` exclusive), None open.
     """
 
     public: PublicKey
@@ -27,14 +40,14 @@ class Key:
     valid_from: datetime | None = None
     valid_until: datetime | None = None
 
-    def valid_at(self, now: datetime) -> bool:
-        """Whether the key's window holds `now`."""
+    def valid_at(self, now: datetime, entry: datetime) -> bool:
+        """Whether its window has begun by `now` and not ended by `entry` (DESIGN, *Entry and stay*)."""
         return (self.valid_from is None or self.valid_from <= now) and (
-            self.valid_until is None or now < self.valid_until
+            self.valid_until is None or entry < self.valid_until
         )
 
     def counts_in(self, cluster: str) -> bool:
-        """Whether its passes count for `cluster`."""
+        """Whether its statements count for `cluster`."""
         return self.clusters is None or cluster in self.clusters
 
 
@@ -52,20 +65,56 @@ class Attestor:
 
 @dataclass(frozen=True, slots=True)
 class AttestationRequirement:
-    """Some statement of `predicate_type`, signed by one of the attestors `signers`."""
+    """
+    Some statement of `predicate_type`, signed by one of the attestors `signers`.
+
+    `where` must hold for it. `time` is the path of the predicate's member that dates it (its names),
+    which `max_age` counts from.
+    """
 
     name: str
     signers: tuple[str, ...]
     predicate_type: str
+    where: Condition | None = None
+    time: tuple[str, ...] | None = None
+    max_age: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRequirement:
+    """
+    Approvals by `threshold` distinct owners of the attestors `signers`.
+
+    An owner of one of `not_by` does not count: who built it does not wave it through.
+    """
+
+    signers: tuple[str, ...]
+    threshold: int = 1
+    not_by: tuple[str, ...] = ()
+    max_age: timedelta = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A stage that comes before. `soak` and `max_age` bind each cluster's pass of it."""
+    """
+    A stage that comes before. `soak` and `max_age` bind each cluster's pass of it.
+
+    `any_cluster`: the pass of one of its clusters is enough, not of all.
+    """
 
     stage: str
     soak: timedelta | None = None
     max_age: timedelta | None = None
+    any_cluster: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BreakGlassRule:
+    """Who may excuse a stage's requirements in an emergency, how many of them, and for how long."""
+
+    signers: tuple[str, ...]
+    threshold: int
+    max_duration: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +122,8 @@ class Stage:
     """
     One stage of a pipeline: its places, who signs that it was passed, and what entering it needs.
 
-    `allow_shared` is the stated reason why its signers may sign for another stage too; only lint asks.
+    `cluster_uids` holds the UID of those clusters for which the policy gives one. `allow_shared` is
+    the stated reason why its signers may sign for another stage too; only lint asks.
     """
 
     name: str
@@ -82,7 +132,11 @@ class Stage:
     signed_by: tuple[str, ...] = ()
     after: tuple[Edge, ...] = ()
     requires: tuple[AttestationRequirement, ...] = ()
+    approvals: tuple[ApprovalRequirement, ...] = ()
+    windows: tuple[Window, ...] = ()
+    break_glass: BreakGlassRule | None = None
     enforcement: Enforcement = Enforcement.ENFORCE
+    cluster_uids: Mapping[str, str] = field(default_factory=dict, hash=False)
     allow_shared: str = ""
 
     def names(self, place: Place) -> bool:
@@ -90,6 +144,10 @@ class Stage:
         return place.cluster in self.clusters and any(
             pattern.matches(place.namespace) for pattern in self.namespaces
         )
+
+    def is_cluster(self, name: str, uid: str | None) -> bool:
+        """Whether a statement from that cluster is from one of ours: by name, and UID where we have it."""
+        return name in self.clusters and self.cluster_uids.get(name, uid) == uid
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,21 +169,87 @@ class Pipeline:
         """Whether the image is one of this pipeline's."""
         return any(pattern.matches(image) for pattern in self.images)
 
-    def before(self, stage: Stage) -> list[Stage]:
-        """All ancestors of `stage`, nearest first."""
-        after = {s.name: [edge.stage for edge in s.after] for s in self.stages}
-        return [self.stage(name) for name in ancestors(stage.name, after)]
+    def before(self, stage: Stage) -> list[Edge]:
+        """
+        An edge to every ancestor of `stage`, nearest first.
+
+        Its own edges as written; of the others, one for each ancestor, which needs all clusters unless
+        every edge that leads there is content with any. Soak and age bind a stage's own edges alone.
+        """
+        found: dict[str, Edge] = {edge.stage: edge for edge in stage.after}
+        queue = [edge.stage for edge in stage.after]
+        for name in queue:
+            for edge in self.stage(name).after:
+                known = found.get(edge.stage)
+                if known is None:
+                    queue.append(edge.stage)
+                    found[edge.stage] = Edge(edge.stage, any_cluster=edge.any_cluster)
+                elif known.any_cluster and not edge.any_cluster:
+                    found[edge.stage] = Edge(edge.stage, known.soak, known.max_age)
+        return list(found.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """
+    A floor under listed and unlisted images alike: it adds requirements and never admits.
+
+    `images` None means every image, `clusters` None every cluster.
+    """
+
+    name: str
+    images: tuple[ImagePattern, ...] | None
+    namespaces: tuple[NamespacePattern, ...]
+    clusters: frozenset[str] | None
+    requires: tuple[AttestationRequirement, ...]
+
+    def applies(self, image: ImageRef, place: Place) -> bool:
+        """Whether it is a floor under `image` in `place`."""
+        return (
+            (self.clusters is None or place.cluster in self.clusters)
+            and any(pattern.matches(place.namespace) for pattern in self.namespaces)
+            and (self.images is None or any(pattern.matches(image) for pattern in self.images))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Exemption:
+    """Images that need nothing in these namespaces, for a stated reason and time."""
+
+    namespaces: tuple[NamespacePattern, ...]
+    images: tuple[ImagePattern, ...]
+    allow_tags: bool
+    reason: str
+    expires: datetime
+
+    def applies(self, image: ImageRef, place: Place, now: datetime) -> bool:
+        """AND across its keys, OR within; a tag only where it says so; not once expired."""
+        return (
+            now < self.expires
+            and (self.allow_tags or image.digest is not None)
+            and any(pattern.matches(place.namespace) for pattern in self.namespaces)
+            and any(pattern.matches(image) for pattern in self.images)
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class PolicySet:
-    """A loaded set. `revision` is the hex sha256 of its files; `keys` holds every key once."""
+    """
+    A loaded set. `revision` is the hex sha256 of its files; `keys` holds every key once.
+
+    `expires` is the end of a signed set's life, None for one that is not signed.
+    """
 
     revision: str
     attestors: Mapping[str, Attestor]
     pipelines: tuple[Pipeline, ...]
     unlisted: Enforcement
     keys: KeyRing
+    baselines: tuple[Baseline, ...] = ()
+    exempt: tuple[Exemption, ...] = ()
+    revocations: Revocations | None = None
+    expires: datetime | None = None
+    sequence: int = 0
 
     def at(self, place: Place) -> Iterator[tuple[Pipeline, Stage]]:
         """Every stage that names `place`, with its pipeline."""
@@ -140,10 +264,16 @@ class PolicySet:
 
     def hosts(self) -> frozenset[str]:
         """The registries the policy names: no other is ever asked (DESIGN section 6.4)."""
-        return frozenset(pattern.host for p in self.pipelines for pattern in p.images)
+        listed = (pattern.host for p in self.pipelines for pattern in p.images)
+        floors = (pattern.host for b in self.baselines for pattern in b.images or ())
+        return frozenset((*listed, *floors))
 
     def all_keys(self) -> Iterator[tuple[Attestor, Key]]:
         """Every key with the attestor that lists it."""
         for attestor in self.attestors.values():
             for key in attestor.keys:
                 yield attestor, key
+
+    def owners(self, names: tuple[str, ...]) -> frozenset[str]:
+        """Everybody behind these attestors."""
+        return frozenset(key.owner for name in names for key in self.attestors[name].keys)

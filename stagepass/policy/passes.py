@@ -1,85 +1,136 @@
-"""Whether one verified statement is the pass that is asked for: the table of predicates.md, as code."""
+"""Whether a stage before was passed: the table of predicates.md for `stage-passed/v1`, as code."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from stagepass.clock import SKEW, format_duration, format_time
 from stagepass.decision import Code
 from stagepass.errors import AttestationError
 from stagepass.evidence import Attestation
-from stagepass.policy.model import Edge, Key
-from stagepass.predicates import StagePassed
+from stagepass.policy.case import (
+    Accepted,
+    Case,
+    Finding,
+    Reason,
+    earliest,
+    nearest_first,
+    valid_until,
+)
+from stagepass.policy.model import Edge, Key, Pipeline, Stage
+from stagepass.predicates.members import STAGE_PASSED
+from stagepass.predicates.passed import PASSED, StagePassed
 
-Reason = tuple[Code, str]
-
-NEARLY = (Code.SOAKING, Code.STALE, Code.EXPIRED, Code.FUTURE)
-"""A statement by the right signer that only time keeps from counting, nearest first."""
+_OBSERVED = " --observed-from TIME --observed-to TIME"
 
 
 @dataclass(frozen=True, slots=True)
-class PassAsked:
-    """A pass of `stage` in `cluster`, on the terms of `edge`."""
+class _Asked:
+    """A pass of `stage` in one of `clusters`, on the terms of `edge`."""
 
-    pipeline: str
-    stage: str
-    cluster: str
+    case: Case
+    stage: Stage
+    clusters: tuple[str, ...]
     edge: Edge
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """`time` is the signer's own, `until` the moment the clock alone ends it."""
+def judge_passes(case: Case, pipeline: Pipeline, stage: Stage) -> Iterator[Finding]:
+    """One finding for each cluster of each ancestor, or for the ancestor where any cluster will do."""
+    for edge in pipeline.before(stage):
+        ancestor = pipeline.stage(edge.stage)
+        if edge.any_cluster:
+            yield _find(_Asked(case, ancestor, ancestor.clusters, edge))
+            continue
+        for cluster in ancestor.clusters:
+            yield _find(_Asked(case, ancestor, (cluster,), edge))
 
-    time: datetime
-    until: datetime
+
+def _find(asked: _Asked) -> Finding:
+    case, name = asked.case, asked.stage.name
+    where = asked.clusters[0] if len(asked.clusters) == 1 else "any"
+    requirement = f"passed {name}@{where}"
+    reasons: list[Reason] = []
+    for attestation in case.of_type(STAGE_PASSED):
+        outcome = _judge(asked, attestation)
+        if isinstance(outcome, Accepted):
+            met = case.met(requirement, attestation, outcome.time)
+            return Finding(requirement, STAGE_PASSED, (met,), outcome.until)
+        if outcome is not None:
+            reasons.append(outcome)
+    clusters = " or ".join(repr(cluster) for cluster in asked.clusters)
+    signers = " or ".join(asked.stage.signed_by)
+    missing = f"no pass of stage {name!r} in cluster {clusters}, signed by {signers}"
+    ordered = nearest_first(reasons)
+    soaking = bool(ordered) and ordered[0][0] is Code.SOAKING
+    return Finding(
+        requirement,
+        STAGE_PASSED,
+        missing=(Code.PASS_MISSING, missing),
+        reasons=ordered,
+        fix=_command(asked) + (_OBSERVED if soaking else ""),
+    )
 
 
-def judge_pass(
-    attestation: Attestation, asked: PassAsked, keys: Sequence[Key], *, now: datetime
-) -> Accepted | Reason | None:
-    """
-    Accepted, the reason why not, or None where it is a pass of something else.
+def _command(asked: _Asked) -> str:
+    """What makes the pass that is missing, as a shell reads it: names are of the author's choice."""
+    cluster = asked.clusters[0]
+    uid = asked.stage.cluster_uids.get(cluster)
+    return " ".join(
+        (
+            f"stagepass attest {asked.case.command} --key KEY",
+            f"--stage {shlex.quote(asked.stage.name)}",
+            f"--pipeline {shlex.quote(asked.case.pipeline)}",
+            f"--cluster {shlex.quote(cluster)}",
+            *([f"--cluster-uid {shlex.quote(uid)}"] if uid else []),
+        )
+    )
 
-    `keys` are the entries, valid now, of the asked stage's own signers for the key that signed it.
-    """
+
+def _judge(asked: _Asked, attestation: Attestation) -> Accepted | Reason | None:
+    """Accepted, the reason why not, or None where it is a pass of something else."""
     try:
         claim = StagePassed.parse(attestation.statement.predicate)
     except AttestationError as error:
-        return Code.STATEMENT_INVALID, f"{error.message}, signed by {attestation.owner}"
-    if (claim.pipeline, claim.stage, claim.cluster) != (asked.pipeline, asked.stage, asked.cluster):
+        return (
+            Code.STATEMENT_INVALID,
+            f"stage-passed/v1: {error.message}, signed by {attestation.owner}",
+        )
+    cluster = claim.environment.cluster
+    if (claim.pipeline, claim.stage) != (asked.case.pipeline, asked.stage.name):
         return None
-    if claim.result != "PASSED":
+    if cluster not in asked.clusters or not asked.stage.is_cluster(cluster, claim.environment.uid):
         return None
-    counting = [key for key in keys if key.counts_in(asked.cluster)]
+    if claim.result != PASSED:
+        return None
+    keys = asked.case.keys(attestation, asked.stage.signed_by)
+    counting = [key for key in keys if key.counts_in(cluster)]
     if not counting:
         return Code.SIGNER_UNKNOWN, (
-            f"a pass of {asked.stage!r} in {asked.cluster!r} is signed by {attestation.owner},"
+            f"a pass of {claim.stage!r} in {cluster!r} is signed by {attestation.owner},"
             " who may not sign it"
         )
-    return _judge_times(claim, asked.edge, counting[0], now)
+    return _judge_times(asked, claim, counting)
 
 
-def _judge_times(claim: StagePassed, edge: Edge, key: Key, now: datetime) -> Accepted | Reason:
-    name = f"the pass of {claim.stage!r} in {claim.cluster!r}"
-    if claim.time_verified > now + SKEW:
+def _judge_times(asked: _Asked, claim: StagePassed, keys: Sequence[Key]) -> Accepted | Reason:
+    case, edge = asked.case, asked.edge
+    name = f"the pass of {claim.stage!r} in {claim.environment.cluster!r}"
+    if claim.time_verified > case.now + SKEW:
         return Code.FUTURE, f"{name} is dated {format_time(claim.time_verified)}, ahead of now"
-    if claim.expires <= now:
+    if claim.expires <= case.entry:
         return Code.EXPIRED, f"{name} expired at {format_time(claim.expires)}"
-    ends = [claim.expires, key.valid_until]
-    if edge.max_age is not None:
-        stale_at = claim.time_verified + edge.max_age
-        if stale_at <= now:
-            return Code.STALE, f"{name} is older than {format_duration(edge.max_age)}"
-        ends.append(stale_at)
+    stale_at = None if edge.max_age is None else claim.time_verified + edge.max_age
+    if edge.max_age is not None and stale_at is not None and stale_at <= case.entry:
+        return Code.STALE, f"{name} is older than {format_duration(edge.max_age)}"
     if edge.soak is not None and not _soaked(claim, edge.soak):
         return (
             Code.SOAKING,
             f"{name} watched it for {_watched(claim)} of {format_duration(edge.soak)}",
         )
-    return Accepted(claim.time_verified, min(end for end in ends if end is not None))
+    return Accepted(claim.time_verified, earliest(claim.expires, stale_at, valid_until(keys)))
 
 
 def _soaked(claim: StagePassed, soak: timedelta) -> bool:

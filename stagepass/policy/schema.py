@@ -92,6 +92,30 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Count:
+    """A whole number from 1."""
+
+    def __call__(self, value: Any, at: At, problems: Problems) -> Any:
+        """The number."""
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+            return value
+        problems.add(at, f"{_shown(value)} is not a whole number from 1")
+        return 1
+
+
+@dataclass(frozen=True, slots=True)
+class Boolean:
+    """`true` or `false`, and no other spelling."""
+
+    def __call__(self, value: Any, at: At, problems: Problems) -> Any:
+        """The truth value."""
+        if isinstance(value, bool):
+            return value
+        problems.add(at, f"{_shown(value)} is neither true nor false")
+        return False
+
+
+@dataclass(frozen=True, slots=True)
 class ListOf:
     """A list, by default not empty."""
 
@@ -171,6 +195,24 @@ class TextOr:
     def __call__(self, value: Any, at: At, problems: Problems) -> Any:
         """As the mapping reads."""
         return self.long({self.member: value} if isinstance(value, str) else value, at, problems)
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """A mapping with exactly one of these keys; reads as (key, what it holds)."""
+
+    kinds: Mapping[str, Mapped]
+
+    def __call__(self, value: Any, at: At, problems: Problems) -> Any:
+        """The pair; the void of the first kind after a problem."""
+        if isinstance(value, dict) and len(value) == 1 and next(iter(value)) in self.kinds:
+            (name, entry), *_ = value.items()
+            return name, self.kinds[name](entry, at.member(name), problems)
+        written = next(iter(value)) if isinstance(value, dict) and value else ""
+        hint = did_you_mean(str(written), self.kinds)
+        problems.add(at, f"wants exactly one of {', '.join(self.kinds)}", hint if written else "")
+        name = next(iter(self.kinds))
+        return name, self.kinds[name]({}, at, Problems())
 
 
 def _shown(value: Any) -> str:

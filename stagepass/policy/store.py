@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
+from stagepass.attestor import PublicKey
 from stagepass.errors import InputError
 from stagepass.policy.load import PolicyError, load
 from stagepass.policy.model import PolicySet
+from stagepass.policy.trust import SIGNATURE_FILE, SetSignature, read_signature, verified_signature
+from stagepass.predicates.members import POLICY_SET
+from stagepass.signing import PrivateKey
+from stagepass.statement import compose
 
 _MAX_FILES, _MAX_BYTES, _MAX_DEPTH = 2_000, 16 << 20, 16
 
@@ -45,10 +52,72 @@ def revision_of(files: dict[str, bytes]) -> str:
     return total.hexdigest()
 
 
-def load_directory(root: Path) -> PolicySet:
+def load_directory(root: Path, root_key: PublicKey | None = None) -> PolicySet:
     """The set in `root`, whole. Raises `PolicyError` with every problem."""
+    return load_files(read_directory(root), root_key)
+
+
+def load_files(files: dict[str, bytes], root_key: PublicKey | None = None) -> PolicySet:
+    """
+    The set that `files` make up; with a root key, only as that key signed it.
+
+    Raises `PolicyError`. A signature is looked at before anything it covers is read.
+    """
+    revision = revision_of(files)
+    if root_key is None:
+        return load(files, revision)
+    try:
+        signature = read_signature(files, root_key)
+    except InputError as error:
+        raise PolicyError(
+            [InputError(error.message, where=SIGNATURE_FILE, hint=error.hint)]
+        ) from error
+    policy = load(files, revision)
+    return replace(policy, expires=signature.expires, sequence=signature.sequence)
+
+
+def sign_directory(
+    root: Path, key: PrivateKey, *, issued: datetime, expires: datetime, at_least: int = 1
+) -> SetSignature:
+    """
+    Sign every file below `root` and put the signature beside them, one higher than the last.
+
+    `at_least` is for where the last is gone, or another key's: gates take no lower one than they saw.
+    Raises `PolicyError` where the set does not load: a broken set is never signed.
+    """
     files = read_directory(root)
-    return load(files, revision_of(files))
+    load(files, revision_of(files))
+    sequence = max(at_least, _last_sequence(files, key.public) + 1)
+    signature = SetSignature.over(files, sequence=sequence, issued=issued, expires=expires)
+    payload = compose(
+        name="policy-set",
+        digest=signature.digest,
+        predicate_type=POLICY_SET,
+        predicate=signature.compose(),
+    )
+    target = root / SIGNATURE_FILE
+    partial = root / f".{SIGNATURE_FILE}.part"
+    try:
+        partial.write_bytes(key.sign(payload).to_bytes())
+        partial.replace(target)
+    except OSError as error:
+        raise _refused(target, f"cannot write: {error.strerror}") from error
+    return signature
+
+
+def _last_sequence(files: dict[str, bytes], root_key: PublicKey) -> int:
+    """
+    That of the present signature, if the same key made it.
+
+    Whoever merges a commit could else write one so high that no set after it would count.
+    """
+    if SIGNATURE_FILE not in files:
+        return 0
+    try:
+        return verified_signature(files[SIGNATURE_FILE], root_key).sequence
+    except InputError as error:
+        hint = "move it away, and give the next sequence with --sequence"
+        raise PolicyError([InputError(error.message, where=SIGNATURE_FILE, hint=hint)]) from error
 
 
 def _walk(folder: Path, real_root: Path, depth: int = 0) -> Iterator[Path]:

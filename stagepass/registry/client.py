@@ -108,6 +108,16 @@ class RegistryClient:
         """The manifest whose sha256 is `digest`, never another; at most 1 MiB. Raises `NotFound`."""
         return self._manifest(image, digest, deadline).body
 
+    def resolve(self, image: ImageRef, deadline: Deadline) -> Digest:
+        """
+        The digest of what the image's tag names now, of bytes we hashed (V22). Raises `NotFound`.
+
+        Never asked by a gate: a tag can be moved between the question and the pull.
+        """
+        url = self._url(image, f"manifests/{image.tag or 'latest'}")
+        reply = self._get(url, deadline, MAX_MANIFEST, _ACCEPT)
+        return Digest.of(_expect(reply, 200, f"the tag {image.tag or 'latest'}").body)
+
     def blob(self, image: ImageRef, digest: Digest, deadline: Deadline) -> bytes:
         """The blob whose sha256 is `digest`, never another; at most 1 MiB. Raises `NotFound`."""
         base = url = self._url(image, f"blobs/{digest}")

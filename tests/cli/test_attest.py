@@ -11,7 +11,7 @@ from stagepass.attestor import KeyRing
 from stagepass.bundle import Bundle
 from stagepass.digest import Digest
 from stagepass.evidence import Attestation, Candidate
-from stagepass.predicates import STAGE_PASSED
+from stagepass.predicates.members import STAGE_PASSED
 from tests.cli.conftest import Shop
 from tests.world import DIGEST, IMAGE, PROVENANCE, signer
 

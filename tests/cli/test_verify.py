@@ -9,7 +9,7 @@ import pytest
 from stagepass.bundle import Bundle
 from stagepass.digest import Digest
 from stagepass.policy.store import load_directory
-from stagepass.predicates import STAGE_PASSED
+from stagepass.predicates.members import STAGE_PASSED
 from tests.cli.conftest import Shop
 from tests.world import (
     DIGEST,

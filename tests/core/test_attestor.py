@@ -17,7 +17,7 @@ from stagepass.bundle import Bundle
 from stagepass.envelope import Envelope, pae
 from stagepass.errors import InputError
 from stagepass.evidence import Attestation, Candidate, Rejection
-from stagepass.predicates import STAGE_PASSED
+from stagepass.predicates.members import STAGE_PASSED
 from stagepass.statement import PAYLOAD_TYPE
 from tests.world import DIGEST, DROP, OTHER_DIGEST, changed, signed, signed_pass, signer, statement
 

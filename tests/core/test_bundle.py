@@ -96,6 +96,8 @@ def test_a_hint_may_be_absent_or_empty(key: dict[str, str]) -> None:
         {"verificationMaterial": DROP},
         {"verificationMaterial": {}},
         {"verificationMaterial": []},
+        {"verificationMaterial": ["publicKey"]},
+        {"verificationMaterial": "publicKey"},
         {"verificationMaterial.extra": 1},
         {"verificationMaterial.publicKey": DROP},
         {"verificationMaterial.publicKey": None},

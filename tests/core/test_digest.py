@@ -167,6 +167,14 @@ def test_what_no_runtime_reads_the_same_way_is_refused(text: str) -> None:
         ImageRef.parse(text)
 
 
+def test_a_repository_has_at_most_255_characters_with_its_host() -> None:
+    longest = "r.io/" + "x" * 250
+
+    assert ImageRef.parse(longest).name == longest
+    with pytest.raises(InputError, match="at most 255 characters"):
+        ImageRef.parse(f"{longest}x")
+
+
 def test_a_refusal_names_the_part_and_escapes_what_a_terminal_would_obey() -> None:
     with pytest.raises(InputError, match=r"'evil\\x1b\[2J' is not a repository name"):
         ImageRef.parse("r.io/evil\x1b[2J")

@@ -11,8 +11,9 @@ import pytest
 from stagepass.decision import Answer, Code, Decision, Enforcement, Violation, combine
 from stagepass.digest import ImageRef
 from stagepass.evidence import Evidence
-from stagepass.policy.evaluate import enforcement_at, evaluate, wanted
-from stagepass.predicates import STAGE_PASSED
+from stagepass.policy.evaluate import evaluate, wanted
+from stagepass.policy.refusals import enforcement_at
+from stagepass.predicates.members import STAGE_ENTERED, STAGE_PASSED
 from stagepass.stage import Place
 from tests.world import (
     DIGEST,
@@ -127,10 +128,11 @@ def test_a_warning_is_one_line_for_each_unmet_requirement() -> None:
     policy = policy_set({"pipeline.stages.2.enforcement": "warn"})
     decision = judged(policy, [signed_pass("test", by="ci"), signed_pass("staging", by="ci")])
 
-    assert [w.partition(":")[0] for w in decision.warnings] == [
+    assert [w.split(": ")[1] for w in decision.warnings] == [
         *("PASS_MISSING", "PASS_MISSING", "REQUIREMENT_MISSING")
     ]
     assert all("\n" not in warning for warning in decision.warnings)
+    assert all(warning.startswith(f"{IMAGE}: ") for warning in decision.warnings)
     assert "SIGNER_UNKNOWN" in codes(decision)
 
 
@@ -171,9 +173,9 @@ def test_enforcement_before_an_image_is_known_is_the_strictest_of_the_place() ->
 @pytest.mark.parametrize(
     ("place", "image", "types"),
     [
-        (TEST, IMAGE, {PROVENANCE}),
-        (STAGING, IMAGE, {STAGE_PASSED}),
-        (PROD_EU, IMAGE, {STAGE_PASSED, VULNERABILITIES}),
+        (TEST, IMAGE, {PROVENANCE, STAGE_ENTERED}),
+        (STAGING, IMAGE, {STAGE_PASSED, STAGE_ENTERED}),
+        (PROD_EU, IMAGE, {STAGE_PASSED, STAGE_ENTERED, VULNERABILITIES}),
         (PROD_EU, FOREIGN, set()),
         (Place("unknown", "shop"), IMAGE, set()),
     ],

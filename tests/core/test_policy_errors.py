@@ -29,12 +29,12 @@ stages:
     clusters: [test]
     namespaces: [shop]
     requires:
-      - attestation: {name: provenance, from: [cii], predicateType: x, where: "true"}
+      - attestation: {name: provenance, from: [cii], predicateType: x, were: "true"}
   - clusters: [staging]
     namespaces: [shop]
     signedBy: [staging]
     after: [tst, 5]
-    windows: []
+    manifests: required
   - name: production
     clusters: [test]
     namespaces: ["sh*"]
@@ -42,11 +42,15 @@ stages:
     enforcement: enforced
 ---
 apiVersion: stagepass.dev/v1
-kind: Baseline
+kind: Baselin
 ---
 kind: Defaults
 """
 BESIDE = "a path below the policy file that names it, without '..'"
+_STAGE_FIELDS = (
+    *("allowShared", "breakGlass", "clusters", "enforcement", "name", "namespaces"),
+    *("requires", "signedBy", "windows"),
+)
 EXPECTED = {
     ("attestors.ci.keys[0].clusterz", "unknown key", "did you mean 'clusters'?"),
     (
@@ -76,9 +80,9 @@ EXPECTED = {
         "like registry.example.com/shop/**",
     ),
     (
-        "stages[0].requires[0].attestation.where",
+        "stages[0].requires[0].attestation.were",
         "unknown key",
-        "known: from, name, predicateType",
+        "did you mean 'where'?",
     ),
     (
         "stages[0].requires[0].attestation.from[0]",
@@ -92,9 +96,9 @@ EXPECTED = {
     ),
     ("stages[1]", "the key 'name' is missing", ""),
     (
-        "stages[1].windows",
+        "stages[1].manifests",
         "unknown key",
-        "known: after, allowShared, clusters, enforcement, name, namespaces, requires, signedBy",
+        ", ".join(["known: after", *_STAGE_FIELDS]),
     ),
     ("stages[1].after[0]", "no stage is called 'tst'", "did you mean 'test'?"),
     (
@@ -118,7 +122,7 @@ EXPECTED = {
         "'production' and 'test' name the same place in cluster 'test'",
         "give each stage namespaces of its own",
     ),
-    ("", "kind 'Baseline' is not a policy kind", "did you mean 'Pipeline'?"),
+    ("", "kind 'Baselin' is not a policy kind", "did you mean 'Baseline'?"),
     ("", "the key 'apiVersion' is missing", ""),
 }
 IN_OTHER_FILES = {
@@ -128,7 +132,7 @@ IN_OTHER_FILES = {
     (
         "e.yaml",
         "kind None is not a policy kind",
-        "known: Attestors, Defaults, Pipeline",
+        "known: Attestors, Baseline, Defaults, Pipeline, Revocations",
     ),
 }
 

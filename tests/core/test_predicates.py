@@ -7,21 +7,20 @@ import pytest
 from stagepass import __version__, strictjson
 from stagepass.clock import parse_time
 from stagepass.errors import AttestationError
-from stagepass.predicates import PassDetails, StagePassed, compose_pass
+from stagepass.predicates.environment import Environment
+from stagepass.predicates.passed import PassDetails, StagePassed
 from tests.world import DAY, DROP, IMAGE, NOW, changed
 
 DETAILS = PassDetails(
     pipeline="shop",
     stage="staging",
-    cluster="staging",
-    cluster_uid="6f1c",
-    namespace="shop",
+    environment=Environment("staging", "6f1c", "shop"),
     observed=(NOW - DAY, NOW),
     source=("git+https://git.example.com/shop", "c0ffee"),
     policy_revision="ab" * 32,
     inputs=("cd" * 32,),
 )
-TEXT = compose_pass(DETAILS, image=str(IMAGE), now=NOW, valid_for=30 * DAY)
+TEXT = DETAILS.compose(image=str(IMAGE), now=NOW, valid_for=30 * DAY)
 GOOD: dict[str, Any] = strictjson.loads_object(TEXT, max_bytes=1 << 16, max_depth=9)
 
 
@@ -59,8 +58,8 @@ def test_a_pass_is_written_as_it_is_documented() -> None:
 
 
 def test_what_the_signer_does_not_know_is_left_out() -> None:
-    bare = PassDetails("shop", "test", "test")
-    text = compose_pass(bare, image=str(IMAGE), now=NOW, valid_for=DAY)
+    bare = PassDetails("shop", "test", Environment("test"))
+    text = bare.compose(image=str(IMAGE), now=NOW, valid_for=DAY)
     found = strictjson.loads_object(text, max_bytes=1 << 16, max_depth=9)
 
     assert found["environment"] == {"clusterName": "test"}
@@ -72,7 +71,7 @@ def test_the_checked_fields_read_back() -> None:
     assert StagePassed.parse(GOOD) == StagePassed(
         pipeline="shop",
         stage="staging",
-        cluster="staging",
+        environment=Environment("staging", "6f1c", "shop"),
         result="PASSED",
         time_verified=NOW,
         expires=NOW + 30 * DAY,
@@ -86,7 +85,7 @@ def test_the_checked_fields_read_back() -> None:
         {name: DROP}
         for name in (
             *("verifier", "source", "resourceUri", "policy", "inputAttestations", "critical"),
-            *("environment.cluster", "environment.namespace", "observed.soakSeconds"),
+            "observed.soakSeconds",
         )
     ]
     + [
@@ -103,6 +102,16 @@ def test_the_checked_fields_read_back() -> None:
 )
 def test_recorded_and_unknown_members_are_never_compared(changes: dict[str, Any]) -> None:
     assert StagePassed.parse(changed(GOOD, changes)) == StagePassed.parse(GOOD)
+
+
+@pytest.mark.parametrize("name", ["cluster", "namespace"])
+@pytest.mark.parametrize("value", [DROP, 7, None, {"at": "all"}])
+def test_a_strange_uid_or_namespace_is_read_as_none(name: str, value: object) -> None:
+    """Recorded fields; where a policy asks for the UID, none is a mismatch."""
+    environment = StagePassed.parse(changed(GOOD, {f"environment.{name}": value})).environment
+
+    assert (environment.uid if name == "cluster" else environment.namespace) is None
+    assert environment.cluster == "staging"
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ TEXT = strictjson.dumps(GOOD)
         TEXT.replace(b'"image":"r.io/a"', b'"image":"r.io/a","image":"r.io/b"'),
         TEXT.replace(b'"image":"r.io/a"', b'"image":"r.io/a","im\\u0061ge":"r.io/b"'),
         TEXT.replace(b'"r.io/a"', b"NaN"),
-        TEXT.replace(b'"r.io/a"', b"[" * 200 + b"]" * 200),
+        TEXT.replace(b'"r.io/a"', b"[" * 600 + b"]" * 600),
         b" " * MAX_BYTES + TEXT,
     ],
 )

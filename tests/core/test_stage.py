@@ -59,6 +59,8 @@ def test_an_image_pattern_matches_the_literal_host_and_the_whole_path(
         "r.io/**/cart",
         "r.io/shop**",
         "r.io/shop/***",
+        "r.io/shop/**/**",
+        "r.io/Shop/**",
         "r.io//shop",
         "r.io/Shop",
         "r.io/shop:1",
@@ -92,6 +94,7 @@ def test_a_pattern_that_can_match_no_image_is_refused_with_the_spelling_that_can
         ("s**p", "sp", True),
         ("*", "anything", True),
         ("shop", "shop\n", False),
+        ("x" * 63, "x" * 63, True),
     ],
 )
 def test_a_namespace_pattern_matches_whole_names(pattern: str, name: str, matches: bool) -> None:

@@ -9,7 +9,7 @@ from stagepass.decision import Answer, Code, Decision
 from stagepass.digest import ImageRef
 from stagepass.evidence import MAX_CANDIDATES, Deadline, DirectorySource, EvidenceSource
 from stagepass.policy.model import PolicySet
-from stagepass.predicates import STAGE_PASSED
+from stagepass.predicates.members import STAGE_ENTERED, STAGE_PASSED
 from stagepass.stage import Place
 from stagepass.verifier import Verifier
 from tests.core.sources import MemorySource
@@ -60,7 +60,7 @@ def test_the_next_source_is_asked_for_what_is_still_unmet(tmp_path: Path) -> Non
     registry = MemorySource(evidence[2:])
 
     assert decide(directory, registry).answer is Answer.ADMITTED
-    assert registry.wanted == [frozenset({STAGE_PASSED, VULNERABILITIES})]
+    assert registry.wanted == [frozenset({STAGE_ENTERED, STAGE_PASSED, VULNERABILITIES})]
 
 
 def test_evidence_from_several_sources_adds_up_in_any_order(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_every_failure_of_every_source_is_named() -> None:
 
     decision = decide(*sources, place=STAGING)
     assert codes(decision) == ["EVIDENCE_LIMIT", "PASS_MISSING", "REGISTRY_UNAVAILABLE"]
-    assert len(decision.unmet) == 3
+    assert [v.code for v in decision.unmet] == ["EVIDENCE_LIMIT", "REGISTRY_UNAVAILABLE"]
 
 
 def test_junk_beside_good_evidence_hides_nothing(tmp_path: Path) -> None:

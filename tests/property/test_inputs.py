@@ -18,7 +18,8 @@ from stagepass.errors import AttestationError, InputError
 from stagepass.evidence import Candidate, Deadline, Rejection
 from stagepass.manifest import ObjectId
 from stagepass.policy.load import PolicyError, load
-from stagepass.predicates import STAGE_PASSED, StagePassed
+from stagepass.predicates.members import STAGE_PASSED
+from stagepass.predicates.passed import StagePassed
 from stagepass.review import AdmissionRequest
 from stagepass.stage import NamespacePattern
 from stagepass.verifier import Verifier

@@ -10,7 +10,19 @@ import pytest
 from stagepass.decision import Code
 from stagepass.policy.fields import KINDS
 from stagepass.policy.lint import lint
-from stagepass.policy.schema import REQUIRED, Choice, Field, ListOf, MapOf, Mapped, Reader, TextOr
+from stagepass.policy.schema import (
+    REQUIRED,
+    Boolean,
+    Choice,
+    Count,
+    Field,
+    ListOf,
+    MapOf,
+    Mapped,
+    OneOf,
+    Reader,
+    TextOr,
+)
 from stagepass.policy.store import load_directory
 from stagepass.signing import PrivateKey
 from tests.repository.sources import ROOT
@@ -64,6 +76,21 @@ def _walk(reader: Reader, path: str = "") -> Iterator[tuple[str, Field]]:
             yield from _walk(item, f"{path}.NAME")
         case TextOr(long=long):
             yield from _walk(long, path)
+        case OneOf(kinds=kinds):
+            for name, long in kinds.items():
+                yield f"{path}.{name}", Field(long, REQUIRED if len(kinds) == 1 else None)
+                yield from _walk(long, f"{path}.{name}")
+
+
+def _words(reader: Reader) -> dict[str, object]:
+    """The words that a field takes, and what they stand for; none where it takes any text."""
+    match reader:
+        case Choice(values=values):
+            return dict(values)
+        case Boolean():
+            return {"true": True, "false": False}
+        case _:
+            return {}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -84,13 +111,21 @@ def test_what_is_required_is_documented_as_such(kind: str) -> None:
 def test_words_and_their_defaults_are_documented(kind: str) -> None:
     """Of a field that takes one of a few words, all are listed, and the default is the right one."""
     rows = _fields(kind)
-    choices = {path: f for path, f in _walk(KINDS[kind]) if isinstance(f.read, Choice)}
 
-    for path, field in choices.items():
-        assert isinstance(field.read, Choice)
-        assert set(re.findall(r"`([^`]+)`", rows[path].type)) == set(field.read.values), path
-        words = {word for word, value in field.read.values.items() if value == field.default}
-        assert set(re.findall(r"`([^`]+)`", rows[path].default)) == words, path
+    for path, field in _walk(KINDS[kind]):
+        if words := _words(field.read):
+            assert set(re.findall(r"`([^`]+)`", rows[path].type)) == set(words), path
+            default = {word for word, value in words.items() if value == field.default}
+            assert set(re.findall(r"`([^`]+)`", rows[path].default)) == default, path
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_numbers_and_their_defaults_are_documented(kind: str) -> None:
+    """A field that takes a number says so, with its default; no other does."""
+    counts = {path: f"`{f.default}`" for path, f in _walk(KINDS[kind]) if isinstance(f.read, Count)}
+
+    rows = _fields(kind)
+    assert {path: row.default for path, row in rows.items() if row.type == "number"} == counts
 
 
 def test_the_kinds_are_documented_and_no_other() -> None:

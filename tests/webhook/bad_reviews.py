@@ -44,8 +44,8 @@ _MEMBERS: Mapping[str, tuple[str, Any]] = {
     "with text for object": ("request.object", "Pod"),
 }
 
-_deep_list = b"[" * 200 + b"]" * 200
-_deep_object = b'{"a":' * 200 + b"1" + b"}" * 200
+_deep_list = b"[" * 600 + b"]" * 600
+_deep_object = b'{"a":' * 600 + b"1" + b"}" * 600
 
 
 def _with(text: bytes) -> bytes:

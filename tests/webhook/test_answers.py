@@ -126,7 +126,7 @@ def test_undetermined_is_503_and_nobody_is_told_to_come_back(shared: Server) -> 
         "status": "Failure",
         "code": 503,
         "reason": "ServiceUnavailable",
-        "message": "the gate could not find out about this object\n"
+        "message": "shop/staging could not find out about this object\n"
         "OBJECT_INVALID: Pod has no spec.containers",
         "details": {
             "causes": [
@@ -145,7 +145,7 @@ def test_a_warn_stage_allows_and_warns(shared: Server) -> None:
 
     assert response.keys() == {"uid", "allowed", "warnings", "auditAnnotations"}
     assert response["allowed"] is True
-    assert response["warnings"] == [f"stagepass: {_MISSING}"]
+    assert response["warnings"] == [f"stagepass: spec.containers[0].image: {_MISSING}"]
     assert response["auditAnnotations"]["decision"] == "denied"
     assert response["auditAnnotations"]["enforcement"] == "warn"
 

@@ -19,7 +19,16 @@ Labels = tuple[tuple[str, str], ...]
 
 _FIELDS = {
     *("time", "level", "event", "uid", "operation", "object", "cluster", "places", "answer"),
-    *("enforcement", "allowed", "violations", "notes", "evidence", "policy_revision", "took_ms"),
+    *(
+        "enforcement",
+        "allowed",
+        "violations",
+        "notes",
+        "notices",
+        "evidence",
+        "policy_revision",
+        "took_ms",
+    ),
 }
 _LABELS = {
     "place": re.compile(r"shop/(test|staging|production|preview|watched|canary)|unlisted"),
@@ -149,6 +158,7 @@ def test_the_line_of_a_decision_has_the_documented_fields(shared: Server) -> Non
         "allowed": True,
         "violations": [],
         "notes": [],
+        "notices": [],
         "policy_revision": revision,
     }
     assert [len(each) for each in admitted["evidence"]] == [len("sha256:") + 64]

@@ -15,20 +15,41 @@ def _policies(shop: Shop) -> Policies:
     return policies
 
 
+def _look(policies: Policies) -> None:
+    """A change is believed once two polls in a row have seen it."""
+    policies.poll()
+    policies.poll()
+
+
+def test_half_of_a_change_is_never_in_force(shop: Shop) -> None:
+    """A set is replaced file by file, a poll falls in between: two polls must agree."""
+    policies = _policies(shop)
+    shop.write(shop.variant({"defaults.unlisted": "warn"}))
+    policies.poll()
+    in_between = policies.verifier
+
+    shop.write(shop.variant({"defaults.unlisted": "audit"}))
+    policies.poll()
+    assert policies.verifier is in_between
+
+    policies.poll()
+    assert policies.verifier is not in_between
+
+
 def test_the_reason_told_is_that_of_the_files_as_they_are(shop: Shop) -> None:
     """Broken, unreadable, then broken as before: the first reason is true again."""
     policies, link = _policies(shop), shop.policy / "link.yaml"
     shop.write("kind: Nonsense")
-    policies.poll()
+    _look(policies)
     broken = policies.problem
     assert "Nonsense" in broken
 
     link.symlink_to("nowhere")
-    policies.poll()
+    _look(policies)
     assert "nowhere" in policies.problem
 
     link.unlink()
-    policies.poll()
+    _look(policies)
     assert policies.problem == broken
 
 
@@ -37,11 +58,11 @@ def test_a_set_that_comes_back_is_no_news(shop: Shop) -> None:
     policies = _policies(shop)
     before = policies.verifier
     shop.write("kind: Nonsense")
-    policies.poll()
+    _look(policies)
     assert policies.problem
 
     shop.write(shop.text)
-    policies.poll()
+    _look(policies)
 
     assert policies.verifier is before
     assert policies.problem == ""
@@ -61,7 +82,7 @@ def test_a_verifier_that_cannot_be_made_leaves_the_old_one_in_force(shop: Shop) 
     policies.poll()
     shop.write(shop.variant({"defaults.unlisted": "warn"}))
 
-    policies.poll()
+    _look(policies)
 
     assert policies.verifier is made[0]
     assert "no second one" in policies.problem

@@ -1,0 +1,76 @@
+"""`stagepass enter`: sign a receipt, with which what entered a stage may stay."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import click
+
+from stagepass.cli import options
+from stagepass.cli.keys import passphrase
+from stagepass.cli.passes import Asked
+from stagepass.cli.report import Judged, show
+from stagepass.cli.signed import publish, sign
+from stagepass.digest import ImageRef
+from stagepass.errors import InputError
+from stagepass.predicates.entered import StageEntered
+from stagepass.predicates.members import STAGE_ENTERED
+from stagepass.signing import PrivateKey
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("image", type=options.IMAGE)
+@click.option("--key", "key_file", required=True, type=_PATH, help="A key of the stage's signers.")
+@click.option("--passphrase-env", metavar="VAR", help="The variable with the key's passphrase.")
+@options.stage
+@click.option(
+    "--policy",
+    "policy_directory",
+    type=_PATH,
+    metavar="DIR",
+    help="Check first that the key may sign for the stage, and that the stage admits the image.",
+)
+@options.pipeline
+@click.option("--cluster", help="The cluster it entered; by default the stage's only one.")
+@options.namespace
+@click.option("--valid-for", type=options.DURATION, default="30d", show_default=True)
+@options.evidence
+@options.offline
+@options.now
+@options.output
+def enter(
+    image: ImageRef,
+    key_file: Path,
+    passphrase_env: str | None,
+    stage: str,
+    policy_directory: Path | None,
+    pipeline: str | None,
+    cluster: str | None,
+    namespace: str | None,
+    valid_for: timedelta,
+    evidence: tuple[str, ...],
+    offline: bool,
+    now: datetime | None,
+    output: str,
+) -> int:
+    """Sign that IMAGE (repository@sha256:...) was admitted to --stage, so that it can restart there."""
+    moment = options.current_time(now)
+    key = PrivateKey.read(key_file, passphrase(passphrase_env))
+    asked = Asked(image, stage, pipeline, cluster, namespace)
+    if policy_directory is None:
+        site = asked.as_given()
+    else:
+        policy = options.load_policy(policy_directory)
+        checked = asked.by_policy(policy, key.public.id, evidence, offline=offline, now=moment)
+        if isinstance(checked, Judged):
+            return show([checked], output=output, revision=policy.revision)
+        site = checked
+    if site.environment.namespace is None:
+        raise InputError("a receipt names its namespace", hint="give --namespace, or --policy")
+    claim = StageEntered(site.pipeline, stage, site.environment, moment, moment + valid_for)
+    text = claim.compose(site.policy_revision, site.inputs)
+    signed = sign(image, options.digest_of(image), key, STAGE_ENTERED, text)
+    return publish(signed, evidence, offline=offline, now=moment, output=output)

@@ -1,0 +1,112 @@
+"""`stagepass revoke`: add to the policy set's signed list of what no longer counts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import click
+
+from stagepass.attestor import KeyRing
+from stagepass.bundle import Bundle
+from stagepass.cli import options
+from stagepass.cli.keys import passphrase
+from stagepass.digest import Digest
+from stagepass.errors import AttestationError, InputError
+from stagepass.evidence import Candidate, Rejection
+from stagepass.predicates.members import REVOCATION_LIST
+from stagepass.predicates.revocation import Entry, RevocationList
+from stagepass.signing import PrivateKey
+from stagepass.statement import Statement, compose
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("file", type=_PATH)
+@click.option("--key", "key_file", required=True, type=_PATH, help="A key of the list's signers.")
+@click.option("--passphrase-env", metavar="VAR", help="The variable with the key's passphrase.")
+@click.option("--artifact", multiple=True, metavar="SHA256:HEX", help="An image digest.")
+@click.option("--attestation", multiple=True, metavar="SHA256:HEX", help="A payload digest.")
+@click.option(
+    "--public-key", multiple=True, type=_PATH, metavar="PUB", help="A key, by its .pub file."
+)
+@click.option("--reason", help="Why; shown to whoever is refused.")
+@click.option("--valid-for", type=options.DURATION, default="30d", show_default=True)
+@options.now
+def revoke(
+    file: Path,
+    key_file: Path,
+    passphrase_env: str | None,
+    artifact: tuple[str, ...],
+    attestation: tuple[str, ...],
+    public_key: tuple[Path, ...],
+    reason: str | None,
+    valid_for: timedelta,
+    now: datetime | None,
+) -> int:
+    """
+    Write the next revocation list into FILE, which a `kind: Revocations` of the policy set names.
+
+    What FILE holds already stays in it, with the sequence one higher; with nothing to add, the list is
+    renewed. A revoked key kills everything it ever signed: sign again first what is to stay.
+    """
+    moment = options.current_time(now)
+    key = PrivateKey.read(key_file, passphrase(passphrase_env))
+    new = [*_digests("artifact", artifact, reason), *_digests("attestation", attestation, reason)]
+    new += [_key_entry(path, reason) for path in public_key]
+    before = _existing(file, moment)
+    listed = replace(
+        before,
+        sequence=before.sequence + 1,
+        issued=moment,
+        expires=moment + valid_for,
+        entries=tuple(dict.fromkeys((*before.entries, *new))),
+    )
+    payload = compose(
+        name="revocations",
+        digest=listed.digest,
+        predicate_type=REVOCATION_LIST,
+        predicate=listed.compose(),
+    )
+    bundle = key.sign(payload).to_bytes()
+    ring = KeyRing.of([(key.public, "")])
+    if isinstance(found := ring.verify(Candidate(bundle, ""), listed.digest), Rejection):
+        raise InputError(f"would be refused: {found.message}")
+    partial = file.with_suffix(".part")
+    partial.write_bytes(bundle)
+    partial.replace(file)
+    click.echo(f"{file}: sequence {listed.sequence}, {len(listed.entries)} entries")
+    return 0
+
+
+def _existing(file: Path, now: datetime) -> RevocationList:
+    if not file.exists():
+        return RevocationList(0, now, now, ())
+    try:
+        statement = Statement.parse(Bundle.parse(file.read_bytes()).envelope.payload)
+        return RevocationList.parse(statement.predicate)
+    except AttestationError as error:
+        raise InputError(
+            error.message, where=str(file), hint="move it away to begin anew"
+        ) from error
+
+
+def _digests(kind: str, values: tuple[str, ...], reason: str | None) -> list[Entry]:
+    return [Entry(kind, Digest.parse(value).hex, _stated(reason)) for value in values]
+
+
+def _key_entry(path: Path, reason: str | None) -> Entry:
+    from stagepass.attestor import PublicKey
+
+    try:
+        return Entry("key", PublicKey.parse(path.read_bytes()).id, _stated(reason))
+    except OSError as error:
+        raise InputError(f"cannot read: {error.strerror}", where=str(path)) from error
+
+
+def _stated(reason: str | None) -> str:
+    if not reason:
+        raise InputError("--reason is missing: whoever is refused wants to know")
+    return reason

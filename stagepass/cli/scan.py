@@ -1,0 +1,65 @@
+"""`stagepass scan`: what runs, against what may."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from stagepass.cache import DecisionCache
+from stagepass.cli import options
+from stagepass.cli.admit import judge_files
+from stagepass.cli.report import Judged, exit_code, show
+from stagepass.verifier import Verifier
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--cluster", required=True, help="The cluster they run in.")
+@options.deciding
+def scan(
+    files: tuple[str, ...],
+    cluster: str,
+    policy_directory: Path,
+    evidence: tuple[str, ...],
+    offline: bool,
+    now: datetime | None,
+    output: str,
+) -> int:
+    """
+    Judge what runs: `kubectl get pods -A -o json | stagepass scan - --policy DIR --cluster C`.
+
+    Each image is listed once with the Pods that run it: what is denied here could not restart.
+    """
+    policy = options.load_policy(policy_directory)
+    sources = options.sources(evidence, offline=offline, hosts=policy.hosts())
+    verifier = Verifier(policy, sources, DecisionCache())
+    judged = judge_files(verifier, files, cluster, "default", options.current_time(now))
+    if output == "json":
+        return show(judged, output=output, revision=policy.revision)
+    _show_table(judged)
+    return exit_code([item.decision for item in judged])
+
+
+def _show_table(judged: list[Judged]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    counts = Counter(str(item.decision.answer) for item in judged)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("ANSWER", "OBJECT", "IMAGE", "WHY"):
+        table.add_column(heading, overflow="fold")
+    for item in judged:
+        identity = item.object_id
+        name = f"{identity.kind} {identity.namespace}/{identity.name}"
+        for violation in item.decision.unmet:
+            reason = f"{violation.code}: {violation.message}"
+            table.add_row(str(item.decision.answer), name, violation.image, escape(reason))
+    console = Console()
+    if any(item.decision.violations for item in judged):
+        Console(width=None if console.is_terminal else 180).print(table)
+    told = ", ".join(f"{counts[answer]} {answer}" for answer in sorted(counts))
+    click.echo(f"{len(judged)} objects: {told}")

@@ -1,0 +1,118 @@
+"""What the judgements of one image at one stage share, and what each of them finds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from stagepass.decision import Code, Met
+from stagepass.digest import ImageRef
+from stagepass.evidence import Attestation, Evidence
+from stagepass.policy.model import Key, PolicySet
+from stagepass.stage import Place
+
+Reason = tuple[Code, str]
+
+NEARLY = (
+    Code.SOAKING,
+    Code.STALE,
+    Code.EXPIRED,
+    Code.FUTURE,
+    Code.CONDITION_FALSE,
+    Code.CONDITION_ERROR,
+)
+"""Evidence by the right signer that something about itself keeps from counting, nearest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """
+    One image in one place at one stage ("" and "" for a Baseline).
+
+    `now` is the real time. `entry` is the clock against which age, expiry, windows and the end of
+    other keys are judged: `now`, or the moment that a receipt says the image entered.
+    """
+
+    policy: PolicySet
+    pipeline: str
+    stage: str
+    image: ImageRef
+    place: Place
+    evidence: Evidence
+    now: datetime
+    entry: datetime
+
+    def of_type(self, predicate_type: str) -> Iterator[Attestation]:
+        """Exact match (CVE-2022-35930), in an order that does not depend on how evidence arrived."""
+        matching = (
+            a for a in self.evidence.attestations if a.statement.predicate_type == predicate_type
+        )
+        return iter(sorted(matching, key=lambda a: (a.statement.payload_digest, a.key_id)))
+
+    def keys(self, attestation: Attestation, attestors: Iterable[str]) -> list[Key]:
+        """The entries of these attestors for the key that signed it, as far as they are valid."""
+        found = (self.policy.attestors[name].key(attestation.key_id) for name in attestors)
+        return [k for k in found if k is not None and k.valid_at(self.now, self.entry)]
+
+    def met(self, requirement: str, by: Attestation, time: datetime | None) -> Met:
+        """That `requirement` is met by a statement, which its signer dated `time`."""
+        return Met(
+            pipeline=self.pipeline,
+            stage=self.stage,
+            requirement=requirement,
+            predicate_type=by.statement.predicate_type,
+            signer=by.owner,
+            payload_digest=str(by.statement.payload_digest),
+            time=time,
+        )
+
+    @property
+    def command(self) -> str:
+        """The image, as a command that would mend something names it."""
+        return f"{self.image.name}@{self.image.digest}"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A statement counts. `time` is the signer's own; `until` is when the clock alone ends it."""
+
+    time: datetime | None
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """
+    One requirement judged. It is met exactly when there are no `missing`.
+
+    `met` are the statements that met it (several for an approval), `reasons` why others did not.
+    """
+
+    requirement: str
+    predicate_type: str
+    met: tuple[Met, ...] = ()
+    until: datetime | None = None
+    missing: Reason | None = None
+    reasons: tuple[Reason, ...] = ()
+    fix: str = ""
+
+
+def earliest(*moments: datetime | None) -> datetime | None:
+    """The first of them that is a moment at all."""
+    return min((m for m in moments if m is not None), default=None)
+
+
+def valid_until(keys: Sequence[Key]) -> datetime | None:
+    """When the last of these entries for one key ends; at least one is wanted."""
+    ends = [key.valid_until for key in keys]
+    return None if None in ends else max(end for end in ends if end is not None)
+
+
+def nearest_first(reasons: Sequence[Reason]) -> tuple[Reason, ...]:
+    """Sorted by how little is missing, then by text, so that order of arrival never shows."""
+    return tuple(sorted(reasons, key=lambda r: (_rank(r[0]), r)))
+
+
+def _rank(code: Code) -> int:
+    return NEARLY.index(code) if code in NEARLY else len(NEARLY)

@@ -1,0 +1,144 @@
+"""Whether a stage's own `requires` are met: foreign attestations and people's approvals."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from stagepass.clock import SKEW, format_duration, format_time, parse_time
+from stagepass.decision import Code, Met
+from stagepass.errors import AttestationError, InputError
+from stagepass.evidence import Attestation
+from stagepass.policy.case import (
+    Accepted,
+    Case,
+    Finding,
+    Reason,
+    earliest,
+    nearest_first,
+    valid_until,
+)
+from stagepass.policy.model import ApprovalRequirement, AttestationRequirement
+from stagepass.predicates.members import APPROVAL, invalid
+from stagepass.predicates.people import APPROVED, Approval
+
+# Where a condition names the clock, when it turns is not known; the word in a text is no harm.
+_READS_CLOCK = re.compile(r"\bnow\b", re.ASCII)
+
+
+def judge_attestation(case: Case, need: AttestationRequirement) -> Finding:
+    """Whether some statement of the type, by one of the signers, meets every condition on it."""
+    requirement, reasons = need.name, list[Reason]()
+    for attestation in case.of_type(need.predicate_type):
+        outcome = _judge(case, need, attestation)
+        if isinstance(outcome, Accepted):
+            met = case.met(requirement, attestation, outcome.time)
+            return Finding(requirement, need.predicate_type, (met,), outcome.until)
+        reasons.append(outcome)
+    signers = " or ".join(need.signers)
+    return Finding(
+        requirement,
+        need.predicate_type,
+        missing=(Code.REQUIREMENT_MISSING, f"no attestation {need.name!r}, signed by {signers}"),
+        reasons=nearest_first(reasons),
+        fix=f"stagepass attest {case.command} --key KEY"
+        f" --type {shlex.quote(need.predicate_type)} --predicate FILE",
+    )
+
+
+def _judge(case: Case, need: AttestationRequirement, attestation: Attestation) -> Accepted | Reason:
+    keys = case.keys(attestation, need.signers)
+    if not keys:
+        return Code.SIGNER_UNKNOWN, f"{need.name} is signed by {attestation.owner}, who may not"
+    predicate = attestation.statement.predicate
+    try:
+        time = None if need.time is None else _time(predicate, need.time)
+    except AttestationError as error:
+        return Code.STATEMENT_INVALID, f"{need.name}: {error.message}"
+    if time is not None and time > case.now + SKEW:
+        return Code.FUTURE, f"{need.name} is dated {format_time(time)}, ahead of now"
+    # Only now: a date of the signer's choice, as the year 9999, leaves no room for a sum.
+    stale_at = None if time is None or need.max_age is None else time + need.max_age
+    if need.max_age is not None and stale_at is not None and stale_at <= case.entry:
+        return Code.STALE, f"{need.name} is older than {format_duration(need.max_age)}"
+    clocked = None
+    if need.where is not None:
+        clocked = case.entry if _READS_CLOCK.search(need.where.text) else None
+        try:
+            subject = {"name": case.image.name, "digest": str(case.image.digest)}
+            if not need.where.judge(predicate, **subject, now=case.entry):
+                return Code.CONDITION_FALSE, f"{need.name} does not say {need.where.text}"
+        except AttestationError as error:
+            return Code.CONDITION_ERROR, f"{need.name}: {need.where.text}: {error.message}"
+    return Accepted(time, earliest(clocked, stale_at, valid_until(keys)))
+
+
+def _time(predicate: Mapping[str, Any], path: tuple[str, ...]) -> datetime:
+    value: Any = predicate
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    try:
+        return parse_time(value)
+    except InputError as error:
+        raise invalid(f"{'.'.join(path)}: {error}") from error
+
+
+def judge_approvals(case: Case, need: ApprovalRequirement) -> Finding:
+    """Whether enough distinct owners approved; one statement an owner is what is counted."""
+    barred = case.policy.owners(need.not_by)
+    by_owner: dict[str, tuple[Met, datetime | None]] = {}
+    reasons: list[Reason] = []
+    for attestation in case.of_type(APPROVAL):
+        outcome = _judge_approval(case, need, attestation, barred)
+        if isinstance(outcome, Accepted):
+            met = case.met(_approvals(need), attestation, outcome.time)
+            by_owner.setdefault(attestation.owner, (met, outcome.until))
+        elif outcome is not None:
+            reasons.append(outcome)
+    counted = [by_owner[owner] for owner in sorted(by_owner)][: need.threshold]
+    if len(counted) == need.threshold:
+        until = earliest(*(end for _, end in counted))
+        return Finding(_approvals(need), APPROVAL, tuple(met for met, _ in counted), until)
+    signers = " or ".join(need.signers)
+    missing = f"{len(counted)} of {need.threshold} approvals by {signers}"
+    return Finding(
+        _approvals(need),
+        APPROVAL,
+        missing=(Code.APPROVALS_MISSING, missing),
+        reasons=nearest_first(reasons),
+        fix=f"stagepass approve {case.command} --key KEY"
+        f" --stage {shlex.quote(case.stage)} --pipeline {shlex.quote(case.pipeline)}",
+    )
+
+
+def _approvals(need: ApprovalRequirement) -> str:
+    return f"approved by {need.threshold} of {', '.join(need.signers)}"
+
+
+def _judge_approval(
+    case: Case, need: ApprovalRequirement, attestation: Attestation, barred: frozenset[str]
+) -> Accepted | Reason | None:
+    try:
+        claim = Approval.parse(attestation.statement.predicate)
+    except AttestationError as error:
+        return (
+            Code.STATEMENT_INVALID,
+            f"approval/v1: {error.message}, signed by {attestation.owner}",
+        )
+    if claim.decision != APPROVED or not claim.scope.covers(case.pipeline, case.stage, case.place):
+        return None
+    name = f"the approval by {attestation.owner}"
+    keys = case.keys(attestation, need.signers)
+    if not keys or attestation.owner in barred:
+        return Code.SIGNER_UNKNOWN, f"{name} does not count here"
+    if claim.time_approved > case.now + SKEW:
+        return Code.FUTURE, f"{name} is dated {format_time(claim.time_approved)}, ahead of now"
+    if claim.expires <= case.entry:
+        return Code.EXPIRED, f"{name} expired at {format_time(claim.expires)}"
+    stale_at = claim.time_approved + need.max_age
+    if stale_at <= case.entry:
+        return Code.STALE, f"{name} is older than {format_duration(need.max_age)}"
+    return Accepted(claim.time_approved, earliest(claim.expires, stale_at, valid_until(keys)))

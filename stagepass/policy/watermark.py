@@ -1,0 +1,72 @@
+"""
+The highest sequence seen of the policy set and of its revocation list: what keeps old ones out.
+
+Without a persistent directory a roll-back is bounded only by what expires.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from stagepass import strictjson
+from stagepass.errors import InputError
+from stagepass.policy.load import PolicyError
+from stagepass.policy.model import PolicySet
+
+_FILE = "high-water.json"
+_MAX_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class HighWater:
+    """The marks kept in `directory`, None for nowhere."""
+
+    directory: Path | None
+
+    def pass_on(self, policy: PolicySet) -> PolicySet:
+        """
+        The same set, once it is known to be no older than any before it; its marks are kept.
+
+        Raises `PolicyError` for an older one, and where the marks cannot be read or written.
+        """
+        if self.directory is None:
+            return policy
+        try:
+            marks = self._read(self.directory / _FILE)
+            new = {
+                "set": policy.sequence,
+                "revocations": policy.revocations.sequence if policy.revocations else 0,
+            }
+            for what, sequence in new.items():
+                if sequence < marks.get(what, 0):
+                    raise _refused(
+                        self.directory,
+                        f"sequence {sequence} of the {what} is older than {marks[what]}, seen before",
+                    )
+            if new != marks:
+                self._write(self.directory / _FILE, new)
+        except OSError as error:
+            raise _refused(self.directory, f"the high-water marks: {error.strerror}") from error
+        except InputError as error:
+            raise _refused(self.directory, f"the high-water marks: {error}") from error
+        return policy
+
+    def _read(self, path: Path) -> dict[str, int]:
+        if not path.exists():
+            return {}
+        marks = strictjson.loads_object(path.read_bytes(), max_bytes=_MAX_BYTES, max_depth=2)
+        return {name: mark for name, mark in marks.items() if isinstance(mark, int)}
+
+    def _write(self, path: Path, marks: dict[str, int]) -> None:
+        partial = path.with_suffix(f".{os.getpid()}.part")
+        with partial.open("wb") as file:
+            file.write(strictjson.dumps(dict(marks)))
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+
+
+def _refused(where: object, message: str) -> PolicyError:
+    return PolicyError([InputError(message, where=str(where))])

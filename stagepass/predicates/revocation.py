@@ -1,0 +1,82 @@
+"""`revocation-list/v1`: what no longer counts, in a list with a sequence and an end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from stagepass import canonical, strictjson
+from stagepass.clock import format_time
+from stagepass.digest import Digest
+from stagepass.predicates.members import invalid, number, refuse_unknown_critical, text, time
+
+KINDS = ("artifact", "attestation", "key", "identity")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """
+    One thing revoked. `value` is a sha256 hex digest (artifact, attestation: of the payload), a key
+    id (base64 of the SPKI's SHA-256), or an identity's subject.
+    """
+
+    kind: str
+    value: str
+    reason: str
+
+    @classmethod
+    def parse(cls, entry: object) -> Entry:
+        """From a member of `entries`."""
+        if not isinstance(entry, dict) or entry.get("kind") not in KINDS:
+            raise invalid(f"an entry's kind is none of {', '.join(KINDS)}")
+        value = text(entry, "value", "entries.")
+        if entry["kind"] in ("artifact", "attestation"):
+            value = value.removeprefix("sha256:")
+        return cls(entry["kind"], value, text(entry, "reason", "entries."))
+
+    def to_json(self) -> dict[str, Any]:
+        """As written."""
+        return {"kind": self.kind, "value": self.value, "reason": self.reason}
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationList:
+    """`sequence` only grows: an older list is not put in force again."""
+
+    sequence: int
+    issued: datetime
+    expires: datetime
+    entries: tuple[Entry, ...]
+
+    @classmethod
+    def parse(cls, predicate: Mapping[str, Any]) -> RevocationList:
+        """From a verified predicate; the subject is the caller's to compare with `digest`."""
+        refuse_unknown_critical(predicate)
+        entries = predicate.get("entries")
+        if not isinstance(entries, list):
+            raise invalid("entries is not a list")
+        return cls(
+            sequence=number(predicate, "sequence"),
+            issued=time(predicate, "issued"),
+            expires=time(predicate, "expires"),
+            entries=tuple(map(Entry.parse, entries)),
+        )
+
+    @property
+    def digest(self) -> Digest:
+        """The subject of the statement: of the RFC 8785 form of `entries`."""
+        return Digest.of(canonical.dumps([entry.to_json() for entry in self.entries]))
+
+    def compose(self) -> bytes:
+        """The predicate's text."""
+        return strictjson.dumps(
+            {
+                "sequence": self.sequence,
+                "issued": format_time(self.issued),
+                "expires": format_time(self.expires),
+                "entries": [entry.to_json() for entry in self.entries],
+                "critical": [],
+            }
+        )
