@@ -43,9 +43,25 @@ lint: setup ## ruff, mypy --strict, import contracts
 test: setup ## everything: linters, unit tests, then the real control plane and cosign
 	@./tests/run.sh
 
+.PHONY: seeded
+seeded: setup ## bring published vulnerabilities back one by one; a test must see each
+	@$(BIN)/python -m tests.seeded
+
+.PHONY: fuzz
+fuzz: setup ## mutated reviews and bundles, for FUZZ_SECONDS (120)
+	@$(BIN)/python -m tests.fuzz
+
+.PHONY: faults
+faults: setup ## a real gate under load while one fault after another happens to it (3 minutes)
+	@$(BIN)/python -m tests.faults
+
 .PHONY: bench
 bench: setup ## ratios measured side by side in one run
 	@$(BIN)/python -m bench
+
+.PHONY: vectors
+vectors: setup ## try every known way past the gate and print what came of it
+	@$(BIN)/python -m tests.vectors
 
 .PHONY: lock
 lock: ## pin the requirements again, with hashes (needs uv)

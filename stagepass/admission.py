@@ -6,6 +6,7 @@ The webhook gives it what an API server asks, `stagepass admit` what a file hold
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from stagepass.decision import Answer, Code, Decision, combine
@@ -20,6 +21,7 @@ from stagepass.verifier import Verifier
 
 # 22,000 images fit into one request and took 4 s; no real Pod has a hundredth of that.
 MAX_IMAGES = 500
+_AT_A_TIME = 8
 
 
 def judge_object(
@@ -54,7 +56,7 @@ def judge_object(
         (place, tuple(fields)),
         now,
         deadline,
-        lambda: combine([_judge(verifier, place, field, now, deadline) for field in fields]),
+        lambda: _judge_all(verifier, place, fields, now, deadline),
     )
 
 
@@ -83,23 +85,31 @@ def _unchanged(request: AdmissionRequest, fields: list[ImageField]) -> bool:
     return before is not None and before == slots(fields)
 
 
+def _judge_all(
+    verifier: Verifier, place: Place, fields: list[ImageField], now: datetime, deadline: Deadline
+) -> Decision:
+    """Each image once, several at a time: one after another, 55 of them at 50 ms would take 8 s."""
+    images = list(dict.fromkeys(field.image for field in fields))
+    if len(images) == 1:
+        decided = {images[0]: _judge(verifier, place, images[0], now, deadline)}
+    else:
+        with ThreadPoolExecutor(min(_AT_A_TIME, len(images)), "images") as pool:
+            pending = {i: pool.submit(_judge, verifier, place, i, now, deadline) for i in images}
+        decided = {image: future.result() for image, future in pending.items()}
+    return combine([decided[field.image].at(field.path) for field in fields])
+
+
 def _judge(
-    verifier: Verifier, place: Place, field: ImageField, now: datetime, deadline: Deadline
+    verifier: Verifier, place: Place, text: str, now: datetime, deadline: Deadline
 ) -> Decision:
     try:
-        image = ImageRef.parse(field.image)
+        image = ImageRef.parse(text)
     except InputError as error:
-        decision = refuse(
-            Code.IMAGE_INVALID,
-            str(error),
-            field.image,
-            enforcement_at(verifier.policy, place),
-            places_at(verifier.policy, place),
-            fix="write HOST/REPOSITORY@sha256:...",
-        )
-    else:
-        decision = verifier.decide(image, place, now=now, deadline=deadline)
-    return decision.at(field.path)
+        policy = verifier.policy
+        enforcement, places = enforcement_at(policy, place), places_at(policy, place)
+        fix = "write HOST/REPOSITORY@sha256:..."
+        return refuse(Code.IMAGE_INVALID, str(error), text, enforcement, places, fix=fix)
+    return verifier.decide(image, place, now=now, deadline=deadline)
 
 
 def _admitted(verifier: Verifier, place: Place, note: Code) -> Decision:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,5 +31,7 @@ def _write(level: str, event: str, fields: dict[str, Any]) -> None:
     # written in one piece, so that two threads never share one.
     time = datetime.now(UTC).isoformat(timespec="milliseconds")
     line = {"time": time, "level": level, "event": event, **fields}
-    sys.stdout.write(strictjson.dumps(line).decode() + "\n")
-    sys.stdout.flush()
+    # A full disk or a closed pipe behind the stream must not turn a verdict into an error.
+    with suppress(OSError, ValueError):
+        sys.stdout.write(strictjson.dumps(line).decode() + "\n")
+        sys.stdout.flush()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -17,11 +19,13 @@ from stagepass.errors import InputError
 from stagepass.statement import PAYLOAD_TYPE
 
 _MAX_PASSPHRASE = 1023  # of OpenSSL's PEM encryption
+_MAX_FILE = 1 << 16
+_SEALED = re.compile(rb"-----BEGIN ENCRYPTED (SIGSTORE|COSIGN) PRIVATE KEY-----")
 
 
 @dataclass(frozen=True, slots=True)
 class PrivateKey:
-    """An ECDSA P-256 key: the one kind that cosign verifies without extra flags (cosign-proof 1.3)."""
+    """An ECDSA P-256 key: of a kind that cosign verifies without extra flags (cosign-proof 1.3)."""
 
     _key: ec.EllipticCurvePrivateKey
 
@@ -32,34 +36,24 @@ class PrivateKey:
 
     @classmethod
     def read(cls, path: Path, passphrase: bytes | None = None) -> PrivateKey:
-        """From a PKCS#8 or SEC1 PEM file. Raises `InputError`, naming the file and what is wrong."""
-        key: object
+        """
+        From a file: PEM of PKCS#8 or SEC1, plain or encrypted, or the container `cosign.key`.
+
+        Raises `InputError`, naming the file and what is wrong.
+        """
         try:
-            key = serialization.load_pem_private_key(path.read_bytes(), passphrase)
+            with path.open("rb") as file:
+                data = file.read(_MAX_FILE)
         except OSError as error:
             raise InputError(f"cannot read the key: {error.strerror}", where=str(path)) from error
-        except TypeError as error:
-            hint = (
-                "name the variable that holds it with --passphrase-env"
-                if passphrase is None
-                else ""
-            )
-            raise InputError(str(error), where=str(path), hint=hint) from error
-        except ValueError as error:
-            raise InputError(
-                "not a PEM private key, or a wrong passphrase", where=str(path)
-            ) from error
-        except UnsupportedAlgorithm:
-            key = None
-        if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(
-            key.curve, ec.SECP256R1
-        ):
-            raise InputError(
-                "not an ECDSA P-256 key",
-                where=str(path),
-                hint="`stagepass keys generate` makes one",
-            )
-        return cls(key)
+        try:
+            key = _loaded(data, passphrase)
+        except InputError as error:
+            raise InputError(error.message, where=str(path), hint=error.hint) from error
+        if isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP256R1):
+            return cls(key)
+        hint = "`stagepass keys generate` makes one"
+        raise InputError("not an ECDSA P-256 key", where=str(path), hint=hint)
 
     @property
     def public(self) -> PublicKey:
@@ -101,6 +95,25 @@ class PrivateKey:
         _create(key_file, private, 0o600)
         _create(public_file, public, 0o644)
         return key_file, public_file
+
+
+def _loaded(data: bytes, passphrase: bytes | None) -> object:
+    """A key of any kind, None for one that cryptography does not know. Raises `InputError`."""
+    load = serialization.load_pem_private_key
+    try:
+        if _SEALED.search(data):
+            # COSIGN_PASSWORD is often empty: then the container opens without any passphrase.
+            unseal = import_module("stagepass.sealed").unseal
+            data, passphrase = unseal(data, passphrase or b""), None
+            load = serialization.load_der_private_key
+        return load(data, passphrase)
+    except TypeError as error:
+        hint = "name the variable that holds it with --passphrase-env" if passphrase is None else ""
+        raise InputError(str(error), hint=hint) from error
+    except ValueError as error:
+        raise InputError("not a PEM private key, or a wrong passphrase") from error
+    except UnsupportedAlgorithm:
+        return None
 
 
 def _create(path: Path, data: bytes, mode: int) -> None:

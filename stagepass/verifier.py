@@ -3,23 +3,41 @@
 
 Sources are asked in order, and only while something is unmet: more evidence never turns admitted
 into denied, so the first batch that suffices ends the search, and an outage of the registry stops
-nothing that a directory already proves.
+nothing that a directory already proves. A store is asked before all of them, and given what they
+prove.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Protocol
 
 from stagepass.cache import DecisionCache
 from stagepass.decision import Answer, Code, Decision
 from stagepass.digest import Digest, ImageRef
 from stagepass.errors import Unavailable
-from stagepass.evidence import Attestation, Candidate, Deadline, Evidence, EvidenceSource, Rejection
+from stagepass.evidence import (
+    Attestation,
+    Candidate,
+    Deadline,
+    DirectorySource,
+    Evidence,
+    EvidenceSource,
+    Rejection,
+)
 from stagepass.policy.evaluate import evaluate, wanted
 from stagepass.policy.model import PolicySet
 from stagepass.stage import Place
+
+
+class EvidenceStore(EvidenceSource, Protocol):
+    """A source that can be given bundles. Whatever it returns is verified like any other's."""
+
+    def keep(self, digest: Digest, bundles: Sequence[bytes]) -> None:
+        """Keep bundles that verified for `digest`. Never raises."""
+        ...
 
 
 class Verifier:
@@ -30,10 +48,11 @@ class Verifier:
         policy: PolicySet,
         sources: Sequence[EvidenceSource],
         cache: DecisionCache | None = None,
+        store: EvidenceStore | None = None,
     ) -> None:
         self.policy = policy
-        self._sources = tuple(sources)
-        self._cache = cache
+        self._sources = (*([store] if store else ()), *sources)
+        self._cache, self._store = cache, store
 
     def decide(
         self, image: ImageRef, place: Place, *, now: datetime, deadline: Deadline
@@ -67,14 +86,26 @@ class Verifier:
         types = wanted(self.policy, image, place)
         if image.digest is None or decision.answer is not Answer.DENIED or not types:
             return decision
-        gathered: list[Attestation | Rejection] = []
+        gathered: dict[bytes, Attestation | Rejection] = {}
         failures: list[Unavailable] = []
-        for batch in self._batches(image, image.digest, types, deadline, failures):
-            gathered += [self.policy.keys.verify(c, image.digest) for c in batch]
-            decision = self._judge(image, place, _evidence(gathered), now)
+        for source, batch in self._batches(image, image.digest, types, deadline, failures):
+            new = {c.data: c for c in batch if c.data not in gathered}
+            found = {data: self.policy.keys.verify(c, image.digest) for data, c in new.items()}
+            gathered |= found
+            self._keep(source, image.digest, found)
+            decision = self._judge(image, place, _evidence(gathered.values()), now)
             if decision.answer is Answer.ADMITTED:
                 return decision
         return self._undetermined(decision, failures) if failures else decision
+
+    def _keep(
+        self, source: EvidenceSource, digest: Digest, found: Mapping[bytes, Attestation | Rejection]
+    ) -> None:
+        """Give the store what verified, unless it lies on a disk already."""
+        if self._store is None or source is self._store or isinstance(source, DirectorySource):
+            return
+        if bundles := [data for data, item in found.items() if isinstance(item, Attestation)]:
+            self._store.keep(digest, bundles)
 
     def _batches(
         self,
@@ -83,12 +114,13 @@ class Verifier:
         types: frozenset[str],
         deadline: Deadline,
         failures: list[Unavailable],
-    ) -> Iterator[Sequence[Candidate]]:
+    ) -> Iterator[tuple[EvidenceSource, Sequence[Candidate]]]:
         """Every source in turn; one that fails is noted and the next one asked."""
         for source in self._sources:
             try:
                 deadline.remaining()
-                yield from source.batches(image, digest, types, deadline)
+                for batch in source.batches(image, digest, types, deadline):
+                    yield source, batch
             except Unavailable as error:
                 failures.append(error)
 
@@ -114,7 +146,7 @@ class Verifier:
         return replace(decision, answer=Answer.UNDETERMINED, violations=violations)
 
 
-def _evidence(gathered: Sequence[Attestation | Rejection]) -> Evidence:
+def _evidence(gathered: Collection[Attestation | Rejection]) -> Evidence:
     return Evidence(
         tuple(item for item in gathered if isinstance(item, Attestation)),
         tuple(item for item in gathered if isinstance(item, Rejection)),

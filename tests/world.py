@@ -50,59 +50,21 @@ VULNERABILITIES = "https://cosign.sigstore.dev/attestation/vuln/v1"
 TEST, STAGING = Place("test", "shop"), Place("staging", "shop")
 PROD_EU, PROD_US = Place("prod-eu", "shop"), Place("prod-us", "shop")
 
-POLICY = """\
-apiVersion: stagepass.dev/v1
-kind: Attestors
-attestors:
-  ci: {keys: [{file: keys/ci.pub, owner: ci}]}
-  test-cluster: {keys: [{file: keys/test-cluster.pub, owner: test-cluster}]}
-  staging-cluster:
-    keys:
-      - {file: keys/staging-cluster.pub, owner: staging-cluster, validUntil: "2027-01-01T00:00:00Z"}
-  prod-clusters:
-    keys:
-      - {file: keys/prod-eu.pub, owner: prod-eu, clusters: [prod-eu]}
-      - {file: keys/prod-us.pub, owner: prod-us, clusters: [prod-us]}
-  scanner: {keys: [{file: keys/scanner.pub, owner: scanner}]}
----
-apiVersion: stagepass.dev/v1
-kind: Pipeline
-metadata: {name: shop}
-images: ["registry.example.com/shop/**"]
-stages:
-  - name: test
-    clusters: [test]
-    namespaces: [shop]
-    signedBy: [test-cluster]
-    requires:
-      - attestation: {name: provenance, from: [ci], predicateType: https://slsa.dev/provenance/v1}
-  - name: staging
-    clusters: [staging]
-    namespaces: [shop]
-    signedBy: [staging-cluster]
-    after: [test]
-  - name: production
-    clusters: [prod-eu, prod-us]
-    namespaces: [shop, "shop-*"]
-    signedBy: [prod-clusters]
-    after: [{stage: staging, soak: 24h, maxAge: 30d, clusters: all}]
-    requires:
-      - attestation:
-          name: vulnerabilities
-          from: [scanner]
-          predicateType: https://cosign.sigstore.dev/attestation/vuln/v1
-    enforcement: enforce
----
-apiVersion: stagepass.dev/v1
-kind: Defaults
-unlisted: deny
-"""
+POLICY = (Path(__file__).parent / "fixtures" / "shop" / "policy.yaml").read_text()
 SIGNERS = ("ci", "test-cluster", "staging-cluster", "prod-eu", "prod-us", "scanner")
 STRANGER = "stranger"
 _PLACES = {"test": "test", "staging": "staging", "production": "prod-eu"}
 _SIGNER_OF = {"test": "test-cluster", "staging": "staging-cluster", "prod-eu": "prod-eu"}
 
-DROP: Any = object()
+
+class _Drop:
+    """Shown by its name, so that the ids of tests are the same in every process."""
+
+    def __repr__(self) -> str:
+        return "DROP"
+
+
+DROP: Any = _Drop()
 """As a new value: take the member out."""
 
 

@@ -10,10 +10,13 @@ from pathlib import Path
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from stagepass import strictjson
+from stagepass import log, strictjson
+from stagepass.breaker import Breaker
 from stagepass.cache import DecisionCache
-from stagepass.errors import InputError
+from stagepass.diskcache import EvidenceCache
+from stagepass.errors import InputError, StagepassError
 from stagepass.evidence import DirectorySource, EvidenceSource
+from stagepass.journal import Journal
 from stagepass.policy.model import PolicySet
 from stagepass.policy.watermark import HighWater
 from stagepass.registry.client import RegistryClient
@@ -40,8 +43,11 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
     policies = Policies(settings.policy, _verifiers(settings), settings.policy_root_key, marks)
     policies.watch()
     app = Flask("webhook", static_folder=None)
+    app.extensions["stagepass.settings"] = settings
     app.extensions["stagepass.policies"] = policies
-    app.extensions["stagepass.gate"] = Gate(settings.cluster, policies, settings.deadline)
+    app.extensions["stagepass.gate"] = Gate(
+        settings.cluster, policies, settings.deadline, _journal(settings.state_directory)
+    )
     app.extensions["stagepass.selfcheck"] = SelfCheck()
     app.register_blueprint(routes)
     app.register_error_handler(InputError, _bad_request)
@@ -53,6 +59,7 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
 def _verifiers(settings: Settings) -> Callable[[PolicySet], Verifier]:
     """Makes the verifier of a set; all of them share one cache, whose keys hold the set's revision."""
     cache = DecisionCache()
+    store = _store(settings.cache_directory)
     retired: list[RegistrySource] = []
 
     def make(policy: PolicySet) -> Verifier:
@@ -69,10 +76,23 @@ def _verifiers(settings: Settings) -> Callable[[PolicySet], Verifier]:
                 RegistryClient(settings.registries, settings.credentials, policy.hosts())
             )
             retired.append(registry)
-            sources.append(registry)
-        return Verifier(policy, sources, cache)
+            sources.append(Breaker(registry))
+        return Verifier(policy, sources, cache, store)
 
     return make
+
+
+def _store(directory: Path | None) -> EvidenceCache | None:
+    return EvidenceCache(directory, tell=_tell_cache_failure) if directory else None
+
+
+def _tell_cache_failure(error: StagepassError) -> None:
+    metrics.CACHE_FAILURES.inc()
+    log.error("cache.failed", error=str(error))
+
+
+def _journal(state: Path | None) -> Journal | None:
+    return Journal(state / "journal") if state else None
 
 
 def _close_later(source: RegistrySource) -> None:

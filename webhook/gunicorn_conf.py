@@ -9,17 +9,20 @@ from __future__ import annotations
 import os
 import shutil
 import ssl
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from prometheus_client import multiprocess
 
+from webhook.listener import start
 from webhook.settings import Settings
 from webhook.tls import ServerContext
 
 _settings = Settings.from_environ(os.environ)
 _server_context = ServerContext(_settings.tls_directory)
+_children: list[subprocess.Popen[bytes]] = []
 
 wsgi_app = "webhook.app:create_app()"
 bind = [_settings.bind]
@@ -49,6 +52,12 @@ def ssl_context(
     return _server_context.current()
 
 
+def on_starting(server: Any) -> None:
+    """Metrics on a listener of their own, bound before any worker starts. Raises `OSError`."""
+    if _settings.metrics_bind:
+        _children.append(start(_settings.metrics_bind, _settings.tls_directory))
+
+
 def child_exit(server: Any, worker: Any) -> None:
     """A dead worker's gauges must not be added up for ever."""
     multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # not annotated upstream
@@ -56,4 +65,6 @@ def child_exit(server: Any, worker: Any) -> None:
 
 def on_exit(server: Any) -> None:
     """The parent leaves nothing behind."""
+    for child in _children:
+        child.terminate()
     shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)

@@ -2,18 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
-from prometheus_client import (
-    CONTENT_TYPE_LATEST,
-    REGISTRY,
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    generate_latest,
-    multiprocess,
-)
+from prometheus_client import Counter, Gauge, Histogram
 
 DECISIONS = Counter(
     "stagepass_decisions_total",
@@ -23,6 +12,11 @@ DECISIONS = Counter(
 )
 VIOLATIONS = Counter(
     "stagepass_violations_total", "Reasons for not admitting, by reason code.", ["code"]
+)
+NOTES = Counter(
+    "stagepass_notes_total",
+    "What explains an admission. code: NO_IMAGES | UNCHANGED | EXEMPT | BREAK_GLASS.",
+    ["code"],
 )
 DECISION_SECONDS = Histogram(
     "stagepass_decision_seconds",
@@ -44,12 +38,21 @@ POLICY_BROKEN = Gauge(
     "1 while the files on disk do not load and an older set (or none) is in force.",
     multiprocess_mode="livemax",
 )
+JOURNAL_FAILURES = Counter(
+    "stagepass_journal_failures_total", "Decisions that could not be written to the journal."
+)
+CACHE_FAILURES = Counter(
+    "stagepass_evidence_cache_failures_total",
+    "Reads and writes of the evidence cache that the disk refused; no verdict depends on them.",
+)
 
-
-def render() -> tuple[bytes, str]:
-    """The text of all workers' metrics, and its content type."""
-    registry: CollectorRegistry = REGISTRY
-    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-        registry = CollectorRegistry()
-        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # not annotated upstream
-    return generate_latest(registry), CONTENT_TYPE_LATEST
+POLICY_LOADED = Gauge(
+    "stagepass_policy_loaded_timestamp_seconds",
+    "When the set in force was loaded, Unix time, in the worker where that is longest ago; 0: never.",
+    multiprocess_mode="livemin",
+)
+POLICY_EXPIRY = Gauge(
+    "stagepass_policy_expiry_timestamp_seconds",
+    "When the signature of the set in force expires, Unix time; 0 for a set that need not be signed.",
+    multiprocess_mode="livemin",
+)

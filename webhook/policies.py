@@ -91,6 +91,9 @@ class Policies:
         self.verifier = verifier
         self._whole()
         metrics.POLICY_LOADS.labels("loaded").inc()
+        metrics.POLICY_LOADED.set_to_current_time()
+        expires = verifier.policy.expires
+        metrics.POLICY_EXPIRY.set(expires.timestamp() if expires else 0)
         log.info("policy.loaded", revision=verifier.policy.revision)
 
     def _whole(self) -> None:

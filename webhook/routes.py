@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, abort, current_app, request
 
 from stagepass import strictjson
-from webhook import metrics
 from webhook.body import read_body
+from webhook.exposition import render
 from webhook.gate import Gate
 from webhook.policies import Policies
 from webhook.selfcheck import SelfCheck
+from webhook.settings import Settings
 
 routes = Blueprint("stagepass", __name__)
 
@@ -44,8 +45,11 @@ def readyz() -> Response:
 
 @routes.get("/metrics")
 def metrics_text() -> Response:
-    """All workers' metrics in Prometheus' text format."""
-    text, content_type = metrics.render()
+    """All workers' metrics; 404 where they have a listener of their own."""
+    settings: Settings = current_app.extensions["stagepass.settings"]
+    if settings.metrics_bind:
+        abort(404)
+    text, content_type = render(settings.tls_directory)
     return Response(text, content_type=content_type)
 
 

@@ -25,10 +25,12 @@ class Settings:
     policy: Path
     policy_root_key: PublicKey | None
     state_directory: Path | None
+    cache_directory: Path | None
     evidence: tuple[str, ...]
     registries: RegistrySettings
     credentials: Credentials
     bind: str
+    metrics_bind: str
     tls_directory: Path
     workers: int
     deadline: float
@@ -41,10 +43,12 @@ class Settings:
             policy=read(environ, "STAGEPASS_POLICY", Path, "/etc/stagepass/policy"),
             policy_root_key=read(environ, "STAGEPASS_POLICY_ROOT_KEY", _public_key, ""),
             state_directory=read(environ, "STAGEPASS_STATE_DIR", _directory, ""),
+            cache_directory=read(environ, "STAGEPASS_CACHE_DIR", _directory, ""),
             evidence=read(environ, "STAGEPASS_EVIDENCE", _evidence, "registry"),
             registries=RegistrySettings.parse(environ.get("STAGEPASS_REGISTRIES", "")),
             credentials=read(environ, "DOCKER_CONFIG", _credentials, ""),
             bind=read(environ, "STAGEPASS_BIND", _address, "0.0.0.0:8443"),  # a Pod's own Service
+            metrics_bind=read(environ, "STAGEPASS_METRICS_BIND", _optional_address, ""),
             tls_directory=read(environ, "STAGEPASS_TLS_DIR", Path, "/etc/stagepass/tls"),
             workers=int(
                 read(
@@ -86,6 +90,10 @@ def _address(text: str) -> str:
     if not colon or not port.isascii() or not port.isdigit() or int(port) > _MAX_PORT:
         raise InputError(f"{text!r} is not HOST:PORT", hint="like 0.0.0.0:8443")
     return text
+
+
+def _optional_address(text: str) -> str:
+    return _address(text) if text else ""
 
 
 def _evidence(text: str) -> tuple[str, ...]:

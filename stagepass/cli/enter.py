@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
 
+from stagepass import strictjson
 from stagepass.cli import options
 from stagepass.cli.keys import passphrase
 from stagepass.cli.passes import Asked
@@ -17,6 +19,7 @@ from stagepass.errors import InputError
 from stagepass.predicates.entered import StageEntered
 from stagepass.predicates.members import STAGE_ENTERED
 from stagepass.signing import PrivateKey
+from stagepass.statement import MAX_BYTES, MAX_DEPTH
 
 _PATH = click.Path(path_type=Path)
 
@@ -36,6 +39,9 @@ _PATH = click.Path(path_type=Path)
 @options.pipeline
 @click.option("--cluster", help="The cluster it entered; by default the stage's only one.")
 @options.namespace
+@click.option(
+    "--cluster-uid", help="The UID of its kube-system namespace; by default the policy's."
+)
 @click.option("--valid-for", type=options.DURATION, default="30d", show_default=True)
 @options.evidence
 @options.offline
@@ -50,6 +56,7 @@ def enter(
     pipeline: str | None,
     cluster: str | None,
     namespace: str | None,
+    cluster_uid: str | None,
     valid_for: timedelta,
     evidence: tuple[str, ...],
     offline: bool,
@@ -70,7 +77,10 @@ def enter(
         site = checked
     if site.environment.namespace is None:
         raise InputError("a receipt names its namespace", hint="give --namespace, or --policy")
-    claim = StageEntered(site.pipeline, stage, site.environment, moment, moment + valid_for)
+    environment = replace(site.environment, uid=cluster_uid or site.environment.uid)
+    claim = StageEntered(site.pipeline, stage, environment, moment, moment + valid_for)
     text = claim.compose(site.policy_revision, site.inputs)
+    # What is signed reads back: an empty name is none.
+    StageEntered.parse(strictjson.loads_object(text, max_bytes=MAX_BYTES, max_depth=MAX_DEPTH))
     signed = sign(image, options.digest_of(image), key, STAGE_ENTERED, text)
     return publish(signed, evidence, offline=offline, now=moment, output=output)

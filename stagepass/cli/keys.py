@@ -44,9 +44,17 @@ def generate(directory: Path, name: str, passphrase_env: str | None, output: str
 
 
 def passphrase(variable: str | None) -> bytes | None:
-    """The passphrase in the environment variable of that name. Raises `InputError` where unset."""
+    """
+    The passphrase in the environment variable of that name.
+
+    Raises `InputError` where it is unset or empty: an empty one would leave a new key in the clear.
+    """
     if variable is None:
         return None
     if not (value := os.environ.get(variable)):
-        raise InputError(f"the variable {variable!r} is not set", where="--passphrase-env")
+        raise InputError(
+            f"the variable {variable!r} is not set, or is empty",
+            where="--passphrase-env",
+            hint="leave the option out for a key without a passphrase",
+        )
     return value.encode()

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from stagepass import strictjson
 from stagepass.cli import options, places
 from stagepass.cli.keys import passphrase
 from stagepass.cli.signed import publish, sign
@@ -17,6 +18,7 @@ from stagepass.errors import InputError
 from stagepass.predicates.members import APPROVAL, BREAK_GLASS, Scope
 from stagepass.predicates.people import APPROVED, Approval, BreakGlass
 from stagepass.signing import PrivateKey
+from stagepass.statement import MAX_BYTES, MAX_DEPTH
 
 F = TypeVar("F", bound=Callable[..., Any])
 _PATH = click.Path(path_type=Path)
@@ -67,7 +69,7 @@ def approve(
     scope = _scope(image, stage, policy_directory, pipeline, cluster, namespace)
     claim = Approval(APPROVED, scope, moment, moment + valid_for, reason)
     key = PrivateKey.read(key_file, passphrase(passphrase_env))
-    signed = sign(image, options.digest_of(image), key, APPROVAL, claim.compose())
+    signed = sign(image, options.digest_of(image), key, APPROVAL, _text(claim))
     return publish(signed, evidence, offline=offline, now=moment, output=output)
 
 
@@ -102,8 +104,15 @@ def break_glass(
     scope = _scope(image, stage, policy_directory, pipeline, cluster, namespace)
     claim = BreakGlass(scope, reason, moment, moment + valid_for, incident)
     key = PrivateKey.read(key_file, passphrase(passphrase_env))
-    signed = sign(image, options.digest_of(image), key, BREAK_GLASS, claim.compose())
+    signed = sign(image, options.digest_of(image), key, BREAK_GLASS, _text(claim))
     return publish(signed, evidence, offline=offline, now=moment, output=output)
+
+
+def _text(claim: Approval | BreakGlass) -> bytes:
+    """What is signed, once it reads back: an empty name or reason is none. Raises `AttestationError`."""
+    text = claim.compose()
+    type(claim).parse(strictjson.loads_object(text, max_bytes=MAX_BYTES, max_depth=MAX_DEPTH))
+    return text
 
 
 def _scope(

@@ -1,9 +1,10 @@
-"""`stagepass policy`: look at a policy set before a gate does."""
+"""`stagepass policy`: look at a policy set before a gate does, and sign it."""
 
 from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -18,16 +19,35 @@ from stagepass.policy.load import PolicyError
 from stagepass.policy.store import load_directory, sign_directory
 from stagepass.signing import PrivateKey
 
+_ELSEWHERE = ("diff", "schema", "test")
+"""Commands of the module `stagepass.cli.policy_NAME`, imported when one is called."""
 
-@click.group()
+
+class _Lazy(click.Group):
+    """The commands of this module, and those of others."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All of them."""
+        return sorted((*super().list_commands(ctx), *_ELSEWHERE))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command `cmd_name`, its module imported."""
+        if cmd_name not in _ELSEWHERE:
+            return super().get_command(ctx, cmd_name)
+        command = getattr(import_module(f"stagepass.cli.policy_{cmd_name}"), cmd_name)
+        return command if isinstance(command, click.Command) else None
+
+
+@click.group(cls=_Lazy)
 def policy() -> None:
-    """Check and sign policy sets."""
+    """Check, test, compare and sign policy sets."""
 
 
 @policy.command()
 @click.argument("directory", type=click.Path(path_type=Path))
+@options.now
 @options.output
-def lint(directory: Path, output: str) -> int:
+def lint(directory: Path, now: datetime | None, output: str) -> int:
     """
     Load the policy set in DIRECTORY and report what is wrong or suspicious.
 
@@ -38,7 +58,7 @@ def lint(directory: Path, output: str) -> int:
     except PolicyError as error:
         _show_errors(error.errors, output)
         return USAGE
-    findings = findings_of(loaded)
+    findings = findings_of(loaded, now=options.current_time(now))
     if output == "json":
         lines = [{"where": f.where, "rule": f.rule, "message": f.message} for f in findings]
         click.echo(json.dumps({"revision": loaded.revision, "findings": lines, "errors": []}))
@@ -60,12 +80,19 @@ def lint(directory: Path, output: str) -> int:
 @click.option("--key", "key_file", required=True, type=click.Path(path_type=Path))
 @click.option("--passphrase-env", metavar="VAR", help="The variable with the key's passphrase.")
 @click.option("--valid-for", type=options.DURATION, default="30d", show_default=True)
+@click.option(
+    "--sequence",
+    type=click.IntRange(min=1, max=1 << 32),
+    default=1,
+    help="At least this, where the last signature is gone or another key's.",
+)
 @options.now
 def sign(
     directory: Path,
     key_file: Path,
     passphrase_env: str | None,
     valid_for: timedelta,
+    sequence: int,
     now: datetime | None,
 ) -> int:
     """
@@ -76,7 +103,9 @@ def sign(
     """
     moment = options.current_time(now)
     key = PrivateKey.read(key_file, passphrase(passphrase_env))
-    signature = sign_directory(directory, key, issued=moment, expires=moment + valid_for)
+    signature = sign_directory(
+        directory, key, issued=moment, expires=moment + valid_for, at_least=sequence
+    )
     click.echo(
         f"signed {len(signature.files)} files of {directory}: sequence {signature.sequence},"
         f" until {format_time(signature.expires)}"

@@ -117,6 +117,8 @@ def _show_text(item: Judged) -> None:
     if decision.answer is Answer.ADMITTED:
         notes = f" ({', '.join(decision.notes)})" if decision.notes else ""
         click.echo(f"  {len(decision.met)} of {decision.required} requirements met{notes}")
+    for notice in decision.notices:
+        click.echo(f"  {click.style('note', fg='yellow', bold=True)} {printable(notice)}")
     for violation in decision.unmet:
         where = f"{violation.path}: " if violation.path else ""
         code = click.style(violation.code, bold=True)

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
 
-from stagepass.attestor import KeyRing
-from stagepass.bundle import Bundle
+from stagepass.attestor import KeyRing, PublicKey
 from stagepass.cli import options
 from stagepass.cli.keys import passphrase
 from stagepass.digest import Digest
-from stagepass.errors import AttestationError, InputError
+from stagepass.errors import InputError
 from stagepass.evidence import Candidate, Rejection
+from stagepass.policy.trust import verified_list
 from stagepass.predicates.members import REVOCATION_LIST
 from stagepass.predicates.revocation import Entry, RevocationList
 from stagepass.signing import PrivateKey
-from stagepass.statement import Statement, compose
+from stagepass.statement import compose
 
 _PATH = click.Path(path_type=Path)
 
@@ -32,6 +32,14 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--public-key", multiple=True, type=_PATH, metavar="PUB", help="A key, by its .pub file."
 )
+@click.option(
+    "--signer",
+    "signers",
+    multiple=True,
+    type=_PATH,
+    metavar="PUB",
+    help="Another key that may have signed what FILE holds, by its .pub file. Repeatable.",
+)
 @click.option("--reason", help="Why; shown to whoever is refused.")
 @click.option("--valid-for", type=options.DURATION, default="30d", show_default=True)
 @options.now
@@ -42,6 +50,7 @@ def revoke(
     artifact: tuple[str, ...],
     attestation: tuple[str, ...],
     public_key: tuple[Path, ...],
+    signers: tuple[Path, ...],
     reason: str | None,
     valid_for: timedelta,
     now: datetime | None,
@@ -50,19 +59,19 @@ def revoke(
     Write the next revocation list into FILE, which a `kind: Revocations` of the policy set names.
 
     What FILE holds already stays in it, with the sequence one higher; with nothing to add, the list is
-    renewed. A revoked key kills everything it ever signed: sign again first what is to stay.
+    renewed. FILE must be signed by this key, or by a --signer: whoever merges a commit could else take
+    entries out. A revoked key kills everything it ever signed: sign again first what is to stay.
     """
     moment = options.current_time(now)
     key = PrivateKey.read(key_file, passphrase(passphrase_env))
     new = [*_digests("artifact", artifact, reason), *_digests("attestation", attestation, reason)]
-    new += [_key_entry(path, reason) for path in public_key]
-    before = _existing(file, moment)
-    listed = replace(
-        before,
-        sequence=before.sequence + 1,
-        issued=moment,
-        expires=moment + valid_for,
-        entries=tuple(dict.fromkeys((*before.entries, *new))),
+    new += [Entry("key", _public(path).id, _stated(reason)) for path in public_key]
+    before = _existing(file, [key.public, *map(_public, signers)])
+    listed = RevocationList.of(
+        before.sequence + 1 if before else 1,
+        moment,
+        moment + valid_for,
+        tuple(dict.fromkeys((*(before.entries if before else ()), *new))),
     )
     payload = compose(
         name="revocations",
@@ -74,34 +83,42 @@ def revoke(
     ring = KeyRing.of([(key.public, "")])
     if isinstance(found := ring.verify(Candidate(bundle, ""), listed.digest), Rejection):
         raise InputError(f"would be refused: {found.message}")
-    partial = file.with_suffix(".part")
-    partial.write_bytes(bundle)
-    partial.replace(file)
+    partial = file.with_name(f".{file.name}.part")
+    try:
+        partial.unlink(missing_ok=True)  # a link planted there would lead elsewhere
+        partial.write_bytes(bundle)
+        partial.replace(file)
+    except OSError as error:
+        raise InputError(f"cannot write: {error.strerror}", where=str(file)) from error
     click.echo(f"{file}: sequence {listed.sequence}, {len(listed.entries)} entries")
     return 0
 
 
-def _existing(file: Path, now: datetime) -> RevocationList:
+def _existing(file: Path, signers: Sequence[PublicKey]) -> RevocationList | None:
     if not file.exists():
-        return RevocationList(0, now, now, ())
+        return None
+    ring = KeyRing.of([(key, "") for key in signers])
     try:
-        statement = Statement.parse(Bundle.parse(file.read_bytes()).envelope.payload)
-        return RevocationList.parse(statement.predicate)
-    except AttestationError as error:
-        raise InputError(
-            error.message, where=str(file), hint="move it away to begin anew"
-        ) from error
+        return verified_list(_content(file), ring)[0]
+    except InputError as error:
+        hint = "give the key that signed it with --signer, or bring the file back from Git"
+        raise InputError(error.message, where=str(file), hint=hint) from error
 
 
 def _digests(kind: str, values: tuple[str, ...], reason: str | None) -> list[Entry]:
     return [Entry(kind, Digest.parse(value).hex, _stated(reason)) for value in values]
 
 
-def _key_entry(path: Path, reason: str | None) -> Entry:
-    from stagepass.attestor import PublicKey
-
+def _public(path: Path) -> PublicKey:
     try:
-        return Entry("key", PublicKey.parse(path.read_bytes()).id, _stated(reason))
+        return PublicKey.parse(_content(path))
+    except InputError as error:
+        raise InputError(error.message, where=str(path), hint=error.hint) from error
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
     except OSError as error:
         raise InputError(f"cannot read: {error.strerror}", where=str(path)) from error
 

@@ -11,7 +11,7 @@ import click
 from stagepass.cache import DecisionCache
 from stagepass.cli import options
 from stagepass.cli.admit import judge_files
-from stagepass.cli.report import Judged, exit_code, show
+from stagepass.cli.report import Judged, exit_code, printable, show
 from stagepass.verifier import Verifier
 
 
@@ -31,7 +31,7 @@ def scan(
     """
     Judge what runs: `kubectl get pods -A -o json | stagepass scan - --policy DIR --cluster C`.
 
-    Each image is listed once with the Pods that run it: what is denied here could not restart.
+    Each object that is not admitted is listed, with each of its images: it could not restart.
     """
     policy = options.load_policy(policy_directory)
     sources = options.sources(evidence, offline=offline, hosts=policy.hosts())
@@ -45,8 +45,8 @@ def scan(
 
 def _show_table(judged: list[Judged]) -> None:
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     counts = Counter(str(item.decision.answer) for item in judged)
     table = Table(box=None, pad_edge=False)
@@ -56,8 +56,9 @@ def _show_table(judged: list[Judged]) -> None:
         identity = item.object_id
         name = f"{identity.kind} {identity.namespace}/{identity.name}"
         for violation in item.decision.unmet:
-            reason = f"{violation.code}: {violation.message}"
-            table.add_row(str(item.decision.answer), name, violation.image, escape(reason))
+            # Text, never a bare string: whoever names a Pod or an image would write markup.
+            cells = (name, violation.image, f"{violation.code}: {violation.message}")
+            table.add_row(str(item.decision.answer), *(Text(printable(cell)) for cell in cells))
     console = Console()
     if any(item.decision.violations for item in judged):
         Console(width=None if console.is_terminal else 180).print(table)

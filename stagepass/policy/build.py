@@ -20,7 +20,7 @@ from stagepass.policy.model import (
     Pipeline,
     Stage,
 )
-from stagepass.policy.schema import At, Problems
+from stagepass.policy.schema import EVERY_IMAGE, At, Problems
 from stagepass.policy.windows import Window
 from stagepass.predicates.members import APPROVAL, STAGE_PASSED
 
@@ -59,14 +59,15 @@ class Builder:
     def baseline(self, document: Document) -> Baseline:
         """One floor. `**` beside other patterns would hide them, so it stands alone."""
         images = document["images"]
-        if None in images and len(images) > 1:
+        every = EVERY_IMAGE in images
+        if every and len(images) > 1:
             at = document["@"].member("images")
             self._problems.add(at, "'**' stands alone", "leave the others out")
         clusters = document["clusters"]
         requires, _ = self._requires(document["requires"])
         return Baseline(
             name=document["metadata"]["name"],
-            images=None if None in images else images,
+            images=None if every else images,
             namespaces=document["namespaces"],
             clusters=None if clusters is None else frozenset(clusters),
             requires=requires,

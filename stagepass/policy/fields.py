@@ -10,6 +10,7 @@ from stagepass.clock import parse_duration, parse_time
 from stagepass.decision import Enforcement
 from stagepass.errors import InputError
 from stagepass.policy.schema import (
+    EVERY_IMAGE,
     Boolean,
     Choice,
     Count,
@@ -24,7 +25,6 @@ from stagepass.policy.schema import (
 from stagepass.stage import ImagePattern, NamespacePattern
 
 API_VERSION = "stagepass.dev/v1"
-EVERY_IMAGE = "**"
 
 
 def _condition(text: str) -> Any:
@@ -42,9 +42,9 @@ def _member_path(text: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _image_or_every(text: str) -> ImagePattern | None:
-    """A pattern, or None for `**` alone: every image."""
-    return None if text == EVERY_IMAGE else ImagePattern.parse(text)
+def _image_or_every(text: str) -> ImagePattern | str:
+    """A pattern, or `**` itself: every image."""
+    return text if text == EVERY_IMAGE else ImagePattern.parse(text)
 
 
 _ENFORCEMENT = Choice({str(e): e for e in reversed(Enforcement)})

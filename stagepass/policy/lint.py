@@ -1,58 +1,48 @@
-"""What loads and is still suspicious: findings fail `policy lint` and a CI run, never a running gate."""
+"""
+What loads and is still suspicious: findings fail `policy lint` and a CI run, never a running gate.
+
+The rules, by their stable names:
+
+    separation-of-duties       an owner signs passes of two stages, or approves and breaks glass
+    key-not-bound              a key speaks for several clusters of a stage
+    final-stage-asks-nothing   the signers of the passes are all that stands before the last stage
+    unreachable-stage          a stage asks for what nobody can sign
+    break-glass-out-of-reach   fewer owners can break a stage's glass than it wants
+    unused-attestor            nothing names an attestor
+    expired-key                a key is over
+    expiring-key               a key is over within 14 days, and has no successor
+    expired-exemption          an exemption is over
+    expired-revocation-list    the revocation list is over
+
+A set without a root signature is no finding: whether there is a root key is the gate's setting.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import combinations
+from datetime import datetime
 
-from stagepass.policy.model import Pipeline, PolicySet, Stage
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Finding:
-    """`rule` is a stable name, `where` a pipeline and stage, `message` what is wrong and what to do."""
-
-    where: str
-    rule: str
-    message: str
+from stagepass.policy.lint_duties import approval_and_break_glass, shared_passes
+from stagepass.policy.lint_finding import Finding
+from stagepass.policy.lint_keys import ended_rules, ending_keys, unbound, unused
+from stagepass.policy.lint_stages import Signers, asks_nothing, closed_glass, unreachable
+from stagepass.policy.model import PolicySet
 
 
-def lint(policy: PolicySet) -> list[Finding]:
-    """Every finding, sorted."""
-    return sorted(
-        finding
-        for pipeline in policy.pipelines
-        for finding in (*_separation(policy, pipeline), *_unbound(policy, pipeline))
-    )
+def lint(policy: PolicySet, *, now: datetime | None = None) -> list[Finding]:
+    """Every finding, sorted. Without `now` nothing is over, and the rules about ends find nothing."""
+    found = [*_of_pipelines(policy, now), *unused(policy)]
+    if now is not None:
+        found += [*ending_keys(policy, now), *ended_rules(policy, now)]
+    return sorted(found)
 
 
-def _separation(policy: PolicySet, pipeline: Pipeline) -> Iterator[Finding]:
-    """No owner signs for two stages of a pipeline: else one stolen key opens more than its own step."""
-    for first, second in combinations(pipeline.stages, 2):
-        shared = _owners(policy, first) & _owners(policy, second)
-        if shared and not (first.allow_shared or second.allow_shared):
-            yield Finding(
-                f"{pipeline.name}: {first.name}, {second.name}",
-                "separation-of-duties",
-                f"{', '.join(sorted(shared))} may sign passes of both stages;"
-                " give each stage signers of its own, or say why not with allowShared: REASON",
-            )
-
-
-def _unbound(policy: PolicySet, pipeline: Pipeline) -> Iterator[Finding]:
-    """In a stage with several clusters, one cluster's key must not speak for another."""
-    for stage in pipeline.stages:
-        for name in stage.signed_by if len(stage.clusters) > 1 else ():
-            for key in policy.attestors[name].keys:
-                if key.clusters is None or len(key.clusters & set(stage.clusters)) > 1:
-                    yield Finding(
-                        f"{pipeline.name}: {stage.name}",
-                        "key-not-bound",
-                        f"the key of {key.owner!r} in {name!r} counts for several of the stage's"
-                        f" clusters; bind it with clusters: [ONE]",
-                    )
-
-
-def _owners(policy: PolicySet, stage: Stage) -> set[str]:
-    return {key.owner for name in stage.signed_by for key in policy.attestors[name].keys}
+def _of_pipelines(policy: PolicySet, now: datetime | None) -> Iterator[Finding]:
+    signers = Signers(policy, now)
+    for pipeline in policy.pipelines:
+        yield from shared_passes(policy, pipeline)
+        yield from approval_and_break_glass(policy, pipeline)
+        yield from unbound(policy, pipeline)
+        yield from asks_nothing(policy, pipeline)
+        yield from unreachable(pipeline, signers)
+        yield from closed_glass(pipeline, signers)

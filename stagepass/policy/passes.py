@@ -28,10 +28,19 @@ _OBSERVED = " --observed-from TIME --observed-to TIME"
 
 
 @dataclass(frozen=True, slots=True)
+class _Claimed:
+    """A verified pass, read: its claim, or why it is none."""
+
+    attestation: Attestation
+    claim: StagePassed | AttestationError
+
+
+@dataclass(frozen=True, slots=True)
 class _Asked:
     """A pass of `stage` in one of `clusters`, on the terms of `edge`."""
 
     case: Case
+    claims: tuple[_Claimed, ...]
     stage: Stage
     clusters: tuple[str, ...]
     edge: Edge
@@ -39,13 +48,17 @@ class _Asked:
 
 def judge_passes(case: Case, pipeline: Pipeline, stage: Stage) -> Iterator[Finding]:
     """One finding for each cluster of each ancestor, or for the ancestor where any cluster will do."""
+    # Read once for all ancestors: six stages would read each pass six times.
+    claims = tuple(_read(attestation) for attestation in case.of_type(STAGE_PASSED))
     for edge in pipeline.before(stage):
         ancestor = pipeline.stage(edge.stage)
         if edge.any_cluster:
-            yield _find(_Asked(case, ancestor, ancestor.clusters, edge))
+            # Sorted, as are signers in texts: how a policy orders its lists never shows.
+            any_of = tuple(sorted(ancestor.clusters))
+            yield _find(_Asked(case, claims, ancestor, any_of, edge))
             continue
         for cluster in ancestor.clusters:
-            yield _find(_Asked(case, ancestor, (cluster,), edge))
+            yield _find(_Asked(case, claims, ancestor, (cluster,), edge))
 
 
 def _find(asked: _Asked) -> Finding:
@@ -53,15 +66,15 @@ def _find(asked: _Asked) -> Finding:
     where = asked.clusters[0] if len(asked.clusters) == 1 else "any"
     requirement = f"passed {name}@{where}"
     reasons: list[Reason] = []
-    for attestation in case.of_type(STAGE_PASSED):
-        outcome = _judge(asked, attestation)
+    for claimed in asked.claims:
+        outcome = _judge(asked, claimed.attestation, claimed.claim)
         if isinstance(outcome, Accepted):
-            met = case.met(requirement, attestation, outcome.time)
+            met = case.met(requirement, claimed.attestation, outcome.time)
             return Finding(requirement, STAGE_PASSED, (met,), outcome.until)
         if outcome is not None:
             reasons.append(outcome)
     clusters = " or ".join(repr(cluster) for cluster in asked.clusters)
-    signers = " or ".join(asked.stage.signed_by)
+    signers = " or ".join(sorted(asked.stage.signed_by))
     missing = f"no pass of stage {name!r} in cluster {clusters}, signed by {signers}"
     ordered = nearest_first(reasons)
     soaking = bool(ordered) and ordered[0][0] is Code.SOAKING
@@ -89,14 +102,21 @@ def _command(asked: _Asked) -> str:
     )
 
 
-def _judge(asked: _Asked, attestation: Attestation) -> Accepted | Reason | None:
-    """Accepted, the reason why not, or None where it is a pass of something else."""
+def _read(attestation: Attestation) -> _Claimed:
     try:
-        claim = StagePassed.parse(attestation.statement.predicate)
+        return _Claimed(attestation, StagePassed.parse(attestation.statement.predicate))
     except AttestationError as error:
+        return _Claimed(attestation, error)
+
+
+def _judge(
+    asked: _Asked, attestation: Attestation, claim: StagePassed | AttestationError
+) -> Accepted | Reason | None:
+    """Accepted, the reason why not, or None where it is a pass of something else."""
+    if isinstance(claim, AttestationError):
         return (
             Code.STATEMENT_INVALID,
-            f"stage-passed/v1: {error.message}, signed by {attestation.owner}",
+            f"stage-passed/v1: {claim.message}, signed by {attestation.owner}",
         )
     cluster = claim.environment.cluster
     if (claim.pipeline, claim.stage) != (asked.case.pipeline, asked.stage.name):
@@ -108,9 +128,12 @@ def _judge(asked: _Asked, attestation: Attestation) -> Accepted | Reason | None:
     keys = asked.case.keys(attestation, asked.stage.signed_by)
     counting = [key for key in keys if key.counts_in(cluster)]
     if not counting:
+        listed = attestation.owner in asked.case.policy.owners(asked.stage.signed_by)
+        why = (
+            "with a key that is not valid now or not for this cluster" if listed else "who may not"
+        )
         return Code.SIGNER_UNKNOWN, (
-            f"a pass of {claim.stage!r} in {cluster!r} is signed by {attestation.owner},"
-            " who may not sign it"
+            f"a pass of {claim.stage!r} in {cluster!r} is signed by {attestation.owner}, {why}"
         )
     return _judge_times(asked, claim, counting)
 

@@ -38,7 +38,7 @@ def judge_attestation(case: Case, need: AttestationRequirement) -> Finding:
             met = case.met(requirement, attestation, outcome.time)
             return Finding(requirement, need.predicate_type, (met,), outcome.until)
         reasons.append(outcome)
-    signers = " or ".join(need.signers)
+    signers = " or ".join(sorted(need.signers))
     return Finding(
         requirement,
         need.predicate_type,
@@ -102,7 +102,7 @@ def judge_approvals(case: Case, need: ApprovalRequirement) -> Finding:
     if len(counted) == need.threshold:
         until = earliest(*(end for _, end in counted))
         return Finding(_approvals(need), APPROVAL, tuple(met for met, _ in counted), until)
-    signers = " or ".join(need.signers)
+    signers = " or ".join(sorted(need.signers))
     missing = f"{len(counted)} of {need.threshold} approvals by {signers}"
     return Finding(
         _approvals(need),
@@ -115,7 +115,7 @@ def judge_approvals(case: Case, need: ApprovalRequirement) -> Finding:
 
 
 def _approvals(need: ApprovalRequirement) -> str:
-    return f"approved by {need.threshold} of {', '.join(need.signers)}"
+    return f"approved by {need.threshold} of {', '.join(sorted(need.signers))}"
 
 
 def _judge_approval(

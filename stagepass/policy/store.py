@@ -24,8 +24,8 @@ def read_directory(root: Path) -> dict[str, bytes]:
     """
     Every file below `root`, by path relative to it; hidden files and directories are left out.
 
-    Raises `PolicyError` for a link out of the directory, an
-    unreadable file, or more than a policy set could need.
+    Raises `PolicyError` for a link out of the directory, an unreadable file, a name that cannot be
+    printed, or more than a policy set could need.
     """
     files: dict[str, bytes] = {}
     size = 0
@@ -33,7 +33,12 @@ def read_directory(root: Path) -> dict[str, bytes]:
         for path in _walk(root, root.resolve(strict=True)):
             data = path.read_bytes()
             size += len(data)
-            files[path.relative_to(root).as_posix()] = data
+            name = path.relative_to(root).as_posix()
+            if (
+                not name.isprintable()
+            ):  # nor is half a surrogate, which is how bytes beyond UTF-8 read
+                raise _refused(ascii(name), "a file name that cannot be printed")
+            files[name] = data
             if len(files) > _MAX_FILES or size > _MAX_BYTES:
                 raise _refused(root, f"over {_MAX_FILES} files or {_MAX_BYTES} bytes")
     except OSError as error:
@@ -98,6 +103,7 @@ def sign_directory(
     target = root / SIGNATURE_FILE
     partial = root / f".{SIGNATURE_FILE}.part"
     try:
+        partial.unlink(missing_ok=True)  # a link planted there would lead out of the set
         partial.write_bytes(key.sign(payload).to_bytes())
         partial.replace(target)
     except OSError as error:

@@ -118,16 +118,10 @@ def read_revocations(
 
     It expires with the key that signed it: a retired key must not speak for the set for ever.
     """
-    attestation = _verified(content, keys, REVOCATION_LIST)
+    listed, attestation = verified_list(content, keys)
     entries = [k for s in signers if (k := s.key(attestation.key_id)) is not None]
     if not entries:
         raise InputError(f"signed by {attestation.owner}, who may not revoke")
-    try:
-        listed = RevocationList.parse(attestation.statement.predicate)
-    except AttestationError as error:
-        raise InputError(error.message) from error
-    if listed.digest not in attestation.statement.digests:
-        raise InputError("the statement's subject is not its list of entries")
     by_kind = {
         kind: {entry.value: entry.reason for entry in listed.entries if entry.kind == kind}
         for kind in ("artifact", "attestation", "key")
@@ -140,6 +134,18 @@ def read_revocations(
         attestations=by_kind["attestation"],
         keys=by_kind["key"],
     )
+
+
+def verified_list(content: bytes, keys: KeyRing) -> tuple[RevocationList, Attestation]:
+    """The list in a bundle, signed by whichever of `keys`. Raises `InputError`."""
+    attestation = _verified(content, keys, REVOCATION_LIST)
+    try:
+        listed = RevocationList.parse(attestation.statement.predicate)
+    except AttestationError as error:
+        raise InputError(error.message) from error
+    if listed.digest not in attestation.statement.digests:
+        raise InputError("the statement's subject is not its list of entries")
+    return listed, attestation
 
 
 def _verified(content: bytes, keys: KeyRing, predicate_type: str) -> Attestation:

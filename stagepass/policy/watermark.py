@@ -7,7 +7,6 @@ Without a persistent directory a roll-back is bounded only by what expires.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from stagepass import strictjson
@@ -19,11 +18,12 @@ _FILE = "high-water.json"
 _MAX_BYTES = 4096
 
 
-@dataclass(frozen=True, slots=True)
 class HighWater:
-    """The marks kept in `directory`, None for nowhere."""
+    """The marks kept in `directory` (None: nowhere), and for the life of the process in any case."""
 
-    directory: Path | None
+    def __init__(self, directory: Path | None) -> None:
+        self._directory = directory
+        self._seen: dict[str, int] = {}
 
     def pass_on(self, policy: PolicySet) -> PolicySet:
         """
@@ -31,27 +31,32 @@ class HighWater:
 
         Raises `PolicyError` for an older one, and where the marks cannot be read or written.
         """
-        if self.directory is None:
-            return policy
+        revocations = policy.revocations.sequence if policy.revocations else 0
+        new = {"set": policy.sequence, "revocations": revocations}
         try:
-            marks = self._read(self.directory / _FILE)
-            new = {
-                "set": policy.sequence,
-                "revocations": policy.revocations.sequence if policy.revocations else 0,
-            }
-            for what, sequence in new.items():
-                if sequence < marks.get(what, 0):
-                    raise _refused(
-                        self.directory,
-                        f"sequence {sequence} of the {what} is older than {marks[what]}, seen before",
-                    )
-            if new != marks:
-                self._write(self.directory / _FILE, new)
+            self._compare(new, self._seen)
+            if self._directory is not None:
+                self._keep(new, self._directory / _FILE)
         except OSError as error:
-            raise _refused(self.directory, f"the high-water marks: {error.strerror}") from error
+            raise _refused(self._directory, f"the high-water marks: {error.strerror}") from error
         except InputError as error:
-            raise _refused(self.directory, f"the high-water marks: {error}") from error
+            raise _refused(self._directory, f"the high-water marks: {error}") from error
+        self._seen = new
         return policy
+
+    def _keep(self, new: dict[str, int], path: Path) -> None:
+        marks = self._read(path)
+        self._compare(new, marks)
+        if new != marks:
+            self._write(path, new)
+
+    def _compare(self, new: dict[str, int], marks: dict[str, int]) -> None:
+        for what, sequence in new.items():
+            if sequence < marks.get(what, 0):
+                raise _refused(
+                    self._directory or "the policy set",
+                    f"sequence {sequence} of the {what} is older than {marks[what]}, seen before",
+                )
 
     def _read(self, path: Path) -> dict[str, int]:
         if not path.exists():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +12,7 @@ from typing import Any
 from stagepass import canonical, strictjson
 from stagepass.clock import format_time
 from stagepass.digest import Digest
+from stagepass.errors import InputError
 from stagepass.predicates.members import invalid, number, refuse_unknown_critical, text, time
 
 KINDS = ("artifact", "attestation", "key", "identity")
@@ -33,7 +36,9 @@ class Entry:
             raise invalid(f"an entry's kind is none of {', '.join(KINDS)}")
         value = text(entry, "value", "entries.")
         if entry["kind"] in ("artifact", "attestation"):
-            value = value.removeprefix("sha256:")
+            value = _hex(value)
+        elif entry["kind"] == "key" and not _is_key_id(value):
+            raise invalid(f"{value!r} is not the id of a key: base64 of 32 bytes")
         return cls(entry["kind"], value, text(entry, "reason", "entries."))
 
     def to_json(self) -> dict[str, Any]:
@@ -43,12 +48,25 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class RevocationList:
-    """`sequence` only grows: an older list is not put in force again."""
+    """
+    `sequence` only grows: an older list is not put in force again.
+
+    `digest` is the subject of the statement: of the RFC 8785 form of `entries`, as they are written.
+    """
 
     sequence: int
     issued: datetime
     expires: datetime
     entries: tuple[Entry, ...]
+    digest: Digest
+
+    @classmethod
+    def of(
+        cls, sequence: int, issued: datetime, expires: datetime, entries: tuple[Entry, ...]
+    ) -> RevocationList:
+        """A list of our own making."""
+        written = [entry.to_json() for entry in entries]
+        return cls(sequence, issued, expires, entries, Digest.of(canonical.dumps(written)))
 
     @classmethod
     def parse(cls, predicate: Mapping[str, Any]) -> RevocationList:
@@ -57,17 +75,17 @@ class RevocationList:
         entries = predicate.get("entries")
         if not isinstance(entries, list):
             raise invalid("entries is not a list")
+        try:
+            digest = Digest.of(canonical.dumps(entries))
+        except InputError as error:
+            raise invalid(f"entries: {error.message}") from error
         return cls(
             sequence=number(predicate, "sequence"),
             issued=time(predicate, "issued"),
             expires=time(predicate, "expires"),
             entries=tuple(map(Entry.parse, entries)),
+            digest=digest,
         )
-
-    @property
-    def digest(self) -> Digest:
-        """The subject of the statement: of the RFC 8785 form of `entries`."""
-        return Digest.of(canonical.dumps([entry.to_json() for entry in self.entries]))
 
     def compose(self) -> bytes:
         """The predicate's text."""
@@ -80,3 +98,19 @@ class RevocationList:
                 "critical": [],
             }
         )
+
+
+def _hex(value: str) -> str:
+    """Of a digest with or without its algorithm. Another spelling would match nothing, unnoticed."""
+    try:
+        return Digest.parse(value if ":" in value else f"sha256:{value}").hex
+    except InputError as error:
+        raise invalid(error.message) from error
+
+
+def _is_key_id(value: str) -> bool:
+    try:
+        raw = base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return len(raw) == 32 and base64.b64encode(raw).decode() == value

@@ -1,22 +1,19 @@
-"""Who we are to a registry: the `auths` of a docker config, and the answer to a 401."""
+"""Who we are to a registry: the `auths` of a docker config."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from stagepass import strictjson
-from stagepass.decision import Code
-from stagepass.errors import InputError, Unavailable
+from stagepass.errors import InputError
 
 _MAX_BYTES, _MAX_DEPTH = 1 << 20, 8
-_SCHEME = re.compile(r"(?:^|,)\s*([A-Za-z]+)(?=\s|,|$)", re.ASCII)
 
 Login = tuple[str, str]
 """User and password."""
@@ -27,14 +24,16 @@ class Credentials:
     """
     Logins by exact `host[:port]`, and where they were read from.
 
-    A login goes to its own host only, never to a mirror's origin or a redirect's target
-    (CVE-2025-27403). `helped` are hosts whose login lies in a program we do not run.
+    A login goes to its own host, and to the token endpoint that this host names and settings allow;
+    never to a mirror's origin or a redirect's target (CVE-2025-27403). `identity_tokens` stand for
+    a login at token endpoints. `helped` are hosts whose login lies in a program we do not run.
     """
 
     path: str = "no docker config"
     logins: Mapping[str, Login] = field(default_factory=dict, repr=False)
     helped: frozenset[str] = frozenset()
     has_store: bool = False
+    identity_tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
     def read(cls, directory: Path | None) -> Credentials:
@@ -61,36 +60,27 @@ class Credentials:
         except InputError as error:
             raise InputError(error.message, where=path) from error
         logins: dict[str, Login] = {}
+        identities: dict[str, str] = {}
         for key, entry in _object(config, "auths", path).items():
-            login, host = _login(entry, f"{path}: auths.{key}"), _host_of(key)
+            login, identity = _login(entry, f"{path}: auths.{key}")
+            host = _host_of(key)
             if login and host and (key == host or host not in logins):
                 logins[host] = login
+            if identity and host and (key == host or host not in identities):
+                identities[host] = identity
         helped = frozenset(map(_host_of, _object(config, "credHelpers", path)))
-        return cls(path, logins, helped, bool(config.get("credsStore")))
+        return cls(path, logins, helped, bool(config.get("credsStore")), identities)
 
     def for_host(self, host: str) -> Login | None:
         """The login for exactly `host[:port]`."""
         return self.logins.get(host)
 
-    def answer(self, host: str, challenges: str) -> str:
-        """
-        The `Authorization` that a 401 of `host` asks for; `challenges` is its `WWW-Authenticate`.
+    def identity_for(self, host: str) -> str | None:
+        """The identity token for exactly `host[:port]`: an OAuth 2 refresh token."""
+        return self.identity_tokens.get(host)
 
-        Raises `Unavailable` where we have none to give.
-        """
-        schemes = {scheme.lower() for scheme in _SCHEME.findall(challenges)}
-        if "basic" in schemes and (login := self.for_host(host)):
-            return "Basic " + base64.b64encode(":".join(login).encode()).decode()
-        if "basic" in schemes:
-            raise _unavailable(f"{host} asks for a login, and {self._lack(host)}")
-        if "bearer" in schemes:
-            raise _unavailable(
-                f"{host} asks for token authentication, which this version does not support yet;"
-                " the next release will"
-            )
-        raise _unavailable(f"{host} answered 401 and asks for no authentication that we know")
-
-    def _lack(self, host: str) -> str:
+    def lack(self, host: str) -> str:
+        """Where a login for `host` was looked for, for a message."""
         lack = f"{self.path} has no auths entry for it"
         if self.has_store or host in self.helped:
             lack += " but names a credential helper; those are not run, so write the login itself"
@@ -110,17 +100,21 @@ def _host_of(key: str) -> str:
     return host if path.rstrip("/") in ("", "v1", "v2") else ""
 
 
-def _login(entry: object, where: str) -> Login | None:
+def _login(entry: object, where: str) -> tuple[Login | None, str]:
+    """Login and identity token, None and "" where there is none."""
     if not isinstance(entry, dict):
         raise InputError("not an object", where=where)
+    identity = entry.get("identitytoken") or ""
+    if not isinstance(identity, str):
+        raise InputError("identitytoken is not text", where=where)
     if encoded := entry.get("auth"):
-        return _decoded(encoded, where)
+        return _decoded(encoded, where), identity
     user, password = entry.get("username"), entry.get("password")
     if not user and not password:
-        return None
+        return None, identity
     if not isinstance(user, str) or not isinstance(password, str):
         raise InputError("username and password are not both text", where=where)
-    return user, password
+    return (user, password), identity
 
 
 def _decoded(encoded: object, where: str) -> Login:
@@ -133,7 +127,3 @@ def _decoded(encoded: object, where: str) -> Login:
     if not colon:
         raise InputError("auth is not the base64 of user:password", where=where)
     return user, password.rstrip("\0")
-
-
-def _unavailable(message: str) -> Unavailable:
-    return Unavailable(Code.REGISTRY_UNAVAILABLE, message)

@@ -7,11 +7,10 @@ Everything fetched by digest is hashed here: no header that names a digest is be
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-from urllib.parse import quote, urlsplit
 
 from stagepass.bundle import MAX_BYTES
 from stagepass.decision import Code
@@ -28,16 +27,16 @@ from stagepass.registry.content import (
     Listing,
     manifest_media_type,
     parse_index,
+    referrers_tag,
 )
+from stagepass.registry.replies import Throttled, expect, hashed, unavailable
+from stagepass.registry.session import Resource, Session
 from stagepass.registry.settings import RegistrySettings
-from stagepass.registry.transport import Reply, Transport, origin
+from stagepass.registry.transport import Reply, origin
 
-CONNECTIONS = 8
-"""Kept for each host; more are opened when needed."""
 MAX_PAGES = 5
 MAX_REDIRECTS = 3
 
-_MAX_RECEIPT = 1 << 16
 _ACCEPT = ", ".join(
     [
         MANIFEST_TYPE,
@@ -48,14 +47,6 @@ _ACCEPT = ", ".join(
 )
 _REDIRECTS = (301, 302, 303, 307, 308)
 _NEXT = re.compile(r'<([^>]*)>[^,<]*;\s*rel="?next"?', re.ASCII)
-
-
-class NotFound(Unavailable):
-    """The registry answered 404 for what should be there."""
-
-
-class Throttled(Unavailable):
-    """The registry answered 429: whoever asks again makes it worse."""
 
 
 class RegistryClient:
@@ -73,11 +64,7 @@ class RegistryClient:
         *,
         ca_file: Path | None = None,
     ) -> None:
-        self._settings, self._credentials, self._allowed = settings, credentials, allowed_hosts
-        hosts = len(allowed_hosts) + len(settings.redirects) + len(settings.plain_http)
-        self._transport = Transport(per_host=CONNECTIONS, hosts=max(hosts, 10), ca_file=ca_file)
-        # (scheme, host) → its Authorization, filled when the host itself asked for one.
-        self._logins: dict[tuple[str, str], str] = {}
+        self.session = Session(settings, credentials, allowed_hosts, ca_file)
 
     def __enter__(self) -> Self:
         return self
@@ -92,7 +79,7 @@ class RegistryClient:
 
     def close(self) -> None:
         """Close every kept connection; whoever asks again opens new ones."""
-        self._transport.close()
+        self.session.close()
 
     def head_manifest(self, image: ImageRef, digest: Digest, deadline: Deadline) -> Descriptor:
         """
@@ -114,19 +101,20 @@ class RegistryClient:
 
         Never asked by a gate: a tag can be moved between the question and the pull.
         """
-        url = self._url(image, f"manifests/{image.tag or 'latest'}")
-        reply = self._get(url, deadline, MAX_MANIFEST, _ACCEPT)
-        return Digest.of(_expect(reply, 200, f"the tag {image.tag or 'latest'}").body)
+        tag = image.tag or "latest"
+        reply = self._get(image, f"manifests/{tag}", deadline, MAX_MANIFEST, _ACCEPT)
+        return Digest.of(expect(reply, 200, f"the tag {tag}").body)
 
     def blob(self, image: ImageRef, digest: Digest, deadline: Deadline) -> bytes:
         """The blob whose sha256 is `digest`, never another; at most 1 MiB. Raises `NotFound`."""
-        base = url = self._url(image, f"blobs/{digest}")
+        resource = self.session.resource(image, f"blobs/{digest}")
+        url = resource.url
         for _ in range(MAX_REDIRECTS + 1):
-            reply = self._send("GET", url, deadline, max_bytes=MAX_BYTES, base=base)
+            reply = self._fetch(resource, url, deadline)
             if reply.status not in _REDIRECTS:
-                return _hashed(_expect(reply, 200, f"the blob {digest}"), digest).body
-            url = self._redirected(reply, base)
-        raise _unavailable(f"{reply.host} redirects more than {MAX_REDIRECTS} times")
+                return hashed(expect(reply, 200, f"the blob {digest}"), digest).body
+            url = self._redirected(reply, resource)
+        raise unavailable(f"{reply.host} redirects more than {MAX_REDIRECTS} times")
 
     def referrers(self, image: ImageRef, digest: Digest, deadline: Deadline) -> Listing | None:
         """
@@ -135,8 +123,9 @@ class RegistryClient:
         Not filtered by the server: `+` in a media type comes back as a space from some, and others
         ignore the filter (cosign-proof section 1).
         """
-        url, what = self._url(image, f"referrers/{digest}"), f"the referrers of {digest}"
-        page = self._page(url, what, deadline)
+        what = f"the referrers of {digest}"
+        first = self.session.resource(image, f"referrers/{digest}")
+        page = self._page(first, what, deadline)
         if page is None:
             return None
         entries, following = page
@@ -144,13 +133,13 @@ class RegistryClient:
             if not following:
                 return Listing(tuple(entries))
             try:
-                page = self._page(_same_host(following, url), what, deadline)
+                page = self._page(first.following(following), what, deadline)
             except Throttled:
                 raise
             except Unavailable as error:
                 return Listing(tuple(entries), error)
             if page is None:
-                return Listing(tuple(entries), _unavailable(f"{image.host} broke off {what}"))
+                return Listing(tuple(entries), unavailable(f"{image.host} broke off {what}"))
             entries, following = entries + page[0], page[1]
         over = f"{image.host} lists {what} on over {MAX_PAGES} pages"
         gap = Unavailable(Code.EVIDENCE_LIMIT, over) if following else None
@@ -158,140 +147,58 @@ class RegistryClient:
 
     def tag_index(self, image: ImageRef, digest: Digest, deadline: Deadline) -> Listing:
         """What the tag `sha256-HEX` lists (distribution-spec 1.1, "Referrers Tag Schema")."""
-        tag = f"sha256-{digest.hex}"
-        reply = self._get(self._url(image, f"manifests/{tag}"), deadline, MAX_LISTING, INDEX_TYPE)
-        if reply.status == 404:
+        reply = self.tagged(image, referrers_tag(digest), INDEX_TYPE, deadline)
+        if reply is None:
             return Listing(())
-        what = f"the tag {tag}"
-        return Listing(tuple(_index(_expect(reply, 200, what), what)))
+        return Listing(tuple(_index(reply, f"the tag {referrers_tag(digest)}")))
 
-    def push_blob(self, image: ImageRef, data: bytes, deadline: Deadline) -> Digest:
-        """Store `data` unless it is there."""
-        digest = Digest.of(data)
-        url, what = self._url(image, f"blobs/{digest}"), f"the blob {digest}"
-        there = self._send("HEAD", url, deadline)
-        if there.status == 200:
-            return digest
-        if there.status >= 400 and there.status != 404:
-            _expect(there, 200, what)
-        start = _expect(self._send("POST", self._url(image, "blobs/uploads/"), deadline), 202, what)
-        target = _same_host(start.joined(start.headers.get("Location", "")), start.url)
-        joint = "&" if urlsplit(target).query else "?"
-        target += f"{joint}digest={quote(str(digest), safe='')}"
-        headers = {"Content-Type": "application/octet-stream"}
-        _expect(self._send("PUT", target, deadline, headers=headers, body=data), 201, what)
-        return digest
+    def tagged(
+        self, image: ImageRef, tag: str, media_type: str, deadline: Deadline
+    ) -> Reply | None:
+        """The document under a tag, at most 4 MiB; None where there is no such tag."""
+        reply = self._get(image, f"manifests/{tag}", deadline, MAX_LISTING, media_type)
+        return None if reply.status == 404 else expect(reply, 200, f"the tag {tag}")
 
-    def push_manifest(
-        self, image: ImageRef, body: bytes, media_type: str, deadline: Deadline
-    ) -> Digest:
-        """Store a manifest under its digest. What it names has to be there already."""
-        digest = Digest.of(body)
-        url, headers = self._url(image, f"manifests/{digest}"), {"Content-Type": media_type}
-        reply = self._send("PUT", url, deadline, headers=headers, body=body)
-        _expect(reply, 201, f"the manifest {digest}")
-        return digest
-
-    def _page(self, url: str, what: str, deadline: Deadline) -> tuple[list[Descriptor], str] | None:
+    def _page(
+        self, resource: Resource, what: str, deadline: Deadline
+    ) -> tuple[list[Descriptor], str] | None:
         """A page's entries and the URL of the next, "" at the end; None: the API does not exist."""
-        reply = self._get(url, deadline, MAX_LISTING, INDEX_TYPE)
+        reply = self.session.get(resource, deadline, MAX_LISTING, INDEX_TYPE)
         # distribution-spec 1.1 has 404 for "no such API"; cosign reads 400 so as well.
-        if reply.status in (400, 404) or _expect(reply, 200, what).media_type != INDEX_TYPE:
+        if reply.status in (400, 404) or expect(reply, 200, what).media_type != INDEX_TYPE:
             return None
         link = _NEXT.search(reply.headers.get("Link", ""))
         return _index(reply, what), reply.joined(link[1]) if link else ""
 
     def _manifest(self, image: ImageRef, digest: Digest, deadline: Deadline) -> Reply:
-        reply = self._get(self._url(image, f"manifests/{digest}"), deadline, MAX_MANIFEST, _ACCEPT)
-        return _hashed(_expect(reply, 200, f"the manifest {digest}"), digest)
+        reply = self._get(image, f"manifests/{digest}", deadline, MAX_MANIFEST, _ACCEPT)
+        return hashed(expect(reply, 200, f"the manifest {digest}"), digest)
 
-    def _url(self, image: ImageRef, tail: str) -> str:
-        if image.host not in self._allowed:
-            raise _unavailable(
-                f"{image.host} is not asked: only the registries that the policy's images name are"
-            )
-        base = self._settings.base_url(image.host)
-        return f"{base}/v2/{quote(image.repository)}/{quote(tail, safe='/:')}"
-
-    def _get(self, url: str, deadline: Deadline, max_bytes: int, accept: str) -> Reply:
-        return self._send("GET", url, deadline, max_bytes=max_bytes, headers={"Accept": accept})
-
-    def _send(
-        self,
-        method: str,
-        url: str,
-        deadline: Deadline,
-        *,
-        max_bytes: int = _MAX_RECEIPT,
-        headers: Mapping[str, str] | None = None,
-        body: bytes | None = None,
-        base: str = "",
+    def _get(
+        self, image: ImageRef, tail: str, deadline: Deadline, max_bytes: int, accept: str
     ) -> Reply:
-        """A 401 is answered once, by the host of `base` (default: of `url`) alone (V63, V64)."""
+        return self.session.get(self.session.resource(image, tail), deadline, max_bytes, accept)
 
-        def send(login: str) -> Reply:
-            auth = {"Authorization": login} if login else {}
-            return self._transport.send(
-                method,
-                url,
-                deadline=deadline,
-                max_bytes=max_bytes,
-                headers={**(headers or {}), **auth},
-                body=body,
-            )
+    def _fetch(self, resource: Resource, url: str, deadline: Deadline) -> Reply:
+        if origin(url) != origin(resource.url):
+            return self.session.fetch_elsewhere(url, deadline, MAX_BYTES)
+        return self.session.send("GET", replace(resource, url=url), deadline, max_bytes=MAX_BYTES)
 
-        asked = origin(url)
-        if base and asked != origin(base):
-            return send("")
-        login = self._logins.get(asked, "")
-        reply = send(login)
-        if reply.status != 401 or login:
-            return reply
-        host, challenge = urlsplit(url).netloc, reply.headers.get("WWW-Authenticate", "")
-        login = self._logins[asked] = self._credentials.answer(host, challenge)
-        return send(login)
-
-    def _redirected(self, reply: Reply, base: str) -> str:
+    def _redirected(self, reply: Reply, base: Resource) -> str:
         """Where a blob is, if that is the registry itself or a host that settings name."""
         url = reply.joined(reply.headers.get("Location", ""))
         scheme, host = target = origin(url)
-        if target != origin(base) and not self._settings.may_redirect_to(scheme, host):
-            raise _unavailable(
+        may_redirect = self.session.settings.may_redirect_to(scheme, host)
+        if target != origin(base.url) and not may_redirect:
+            raise unavailable(
                 f"{reply.host} keeps its blobs on {scheme}://{host}, which is not asked unless"
                 " STAGEPASS_REGISTRIES names it so"
             )
         return url
 
 
-def _same_host(url: str, as_url: str) -> str:
-    if origin(url) != origin(as_url):
-        raise _unavailable(f"{urlsplit(as_url).netloc} refers us to {urlsplit(url).netloc!r}")
-    return url
-
-
-def _expect(reply: Reply, status: int, what: str) -> Reply:
-    if reply.status == status:
-        return reply
-    kind = {404: NotFound, 429: Throttled}.get(reply.status, Unavailable)
-    meaning = {401: ": no login of ours is accepted", 403: ": not permitted"}
-    raise kind(
-        Code.REGISTRY_UNAVAILABLE,
-        f"{reply.host} answered {reply.status} for {what}{meaning.get(reply.status, '')}",
-    )
-
-
-def _hashed(reply: Reply, digest: Digest) -> Reply:
-    if Digest.of(reply.body) != digest:
-        raise _unavailable(f"{reply.host} sent other bytes than {digest}")
-    return reply
-
-
 def _index(reply: Reply, what: str) -> list[Descriptor]:
     try:
         return parse_index(reply.body)
     except InputError as error:
-        raise _unavailable(f"{reply.host} sent no list for {what}: {error}") from error
-
-
-def _unavailable(message: str) -> Unavailable:
-    return Unavailable(Code.REGISTRY_UNAVAILABLE, message)
+        raise unavailable(f"{reply.host} sent no list for {what}: {error}") from error

@@ -37,8 +37,12 @@ class Descriptor:
     predicate_type: str = ""
     data: bytes | None = None
 
+    def to_json(self) -> dict[str, Any]:
+        """The three members that name content, without claims."""
+        return {"mediaType": self.media_type, "size": self.size, "digest": str(self.digest)}
+
     @classmethod
-    def parse(cls, value: object) -> Descriptor:
+    def parse(cls, value: object, annotation: str = PREDICATE_ANNOTATION) -> Descriptor:
         """Raises `InputError`, also where embedded data is not what the digest names."""
         if not isinstance(value, dict):
             raise InputError(f"a descriptor is an object, this is {strictjson.type_name(value)}")
@@ -50,7 +54,7 @@ class Descriptor:
             digest=digest,
             size=_size(value.get("size")),
             artifact_type=_claim(value.get("artifactType")),
-            predicate_type=_claim(claims.get(PREDICATE_ANNOTATION)),
+            predicate_type=_claim(claims.get(annotation)),
             data=_data(value.get("data"), digest),
         )
 
@@ -73,19 +77,51 @@ class Listing:
     gap: Unavailable | None = None
 
 
-def parse_index(body: bytes) -> list[Descriptor]:
+def rewritten(document: dict[str, Any]) -> bytes:
+    """A stranger's document as JSON again. Raises `InputError` for numbers that cannot be kept."""
+    try:
+        return strictjson.dumps(document)
+    except TypeError as error:
+        raise InputError("numbers beyond 64 bits") from error
+
+
+def referrers_tag(digest: Digest) -> str:
+    """The tag that stands in for the referrers API (distribution-spec 1.1)."""
+    return f"sha256-{digest.hex}"
+
+
+def index_document(body: bytes) -> dict[str, Any]:
     """
-    The entries of an image index that we can name; others are left out.
+    An image index as JSON; `manifests` is a list.
 
     Raises `InputError`, also for what could be read as a manifest too (GHSA-qq97-vm5h-rrhg).
     """
     document = strictjson.loads_object(body, max_bytes=MAX_LISTING, max_depth=_MAX_DEPTH)
-    entries = document.get("manifests")
-    if not isinstance(entries, list) or document.keys() & {"layers", "config"}:
+    if not isinstance(document.get("manifests"), list) or document.keys() & {"layers", "config"}:
         raise InputError("not an image index")
     if document.get("mediaType", INDEX_TYPE) != INDEX_TYPE:
         raise InputError(f"mediaType {document['mediaType']!r} is not an image index's")
-    return [entry for entry in map(_entry, entries) if entry]
+    return document
+
+
+def parse_index(body: bytes) -> list[Descriptor]:
+    """The entries of an image index that we can name; others are left out. Raises `InputError`."""
+    return descriptors(index_document(body)["manifests"], PREDICATE_ANNOTATION)
+
+
+def descriptors(entries: list[Any], annotation: str) -> list[Descriptor]:
+    """Those that we can name, the others left out; `annotation` claims the predicate type."""
+    return [named for entry in entries if (named := _entry(entry, annotation))]
+
+
+def manifest_document(body: bytes) -> dict[str, Any]:
+    """An image manifest as JSON; `layers` is a list. Raises `InputError`."""
+    document = strictjson.loads_object(body, max_bytes=MAX_MANIFEST, max_depth=_MAX_DEPTH)
+    if not isinstance(document.get("layers"), list) or "manifests" in document:
+        raise InputError("not an image manifest")
+    if document.get("mediaType", MANIFEST_TYPE) != MANIFEST_TYPE:
+        raise InputError(f"mediaType {document['mediaType']!r} is not a manifest's")
+    return document
 
 
 def parse_bundle_manifest(body: bytes, subject: Digest) -> Descriptor:
@@ -95,12 +131,10 @@ def parse_bundle_manifest(body: bytes, subject: Digest) -> Descriptor:
     A manifest without subject counts (it is listed, and the signed subject decides); one that names
     another subject does not (CVE-2023-33959).
     """
-    document = strictjson.loads_object(body, max_bytes=MAX_MANIFEST, max_depth=_MAX_DEPTH)
-    layers = document.get("layers")
-    if not isinstance(layers, list) or len(layers) != 1 or "manifests" in document:
+    document = manifest_document(body)
+    layers = document["layers"]
+    if len(layers) != 1:
         raise InputError("not a manifest of one layer")
-    if document.get("mediaType", MANIFEST_TYPE) != MANIFEST_TYPE:
-        raise InputError(f"mediaType {document['mediaType']!r} is not a manifest's")
     named = document.get("subject")
     if named is not None and Descriptor.parse(named).digest != subject:
         raise InputError("the manifest names another subject")
@@ -122,9 +156,9 @@ def manifest_media_type(body: bytes, header: str) -> str:
     return _text({"mediaType": header, **document}, "mediaType")
 
 
-def _entry(value: object) -> Descriptor | None:
+def _entry(value: object, annotation: str) -> Descriptor | None:
     try:
-        return Descriptor.parse(value)
+        return Descriptor.parse(value, annotation)
     except InputError:
         return None
 

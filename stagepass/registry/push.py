@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import base64
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from stagepass import strictjson
 from stagepass.bundle import MAX_BYTES, MEDIA_TYPE
 from stagepass.clock import format_time
-from stagepass.decision import Code
 from stagepass.digest import Digest, ImageRef
-from stagepass.errors import InputError, Unavailable
+from stagepass.errors import InputError
 from stagepass.evidence import Deadline
-from stagepass.registry.client import NotFound, RegistryClient
+from stagepass.registry.append import Document, Entry, append
+from stagepass.registry.client import RegistryClient
 from stagepass.registry.content import (
     EMPTY_TYPE,
+    INDEX_TYPE,
     MANIFEST_TYPE,
+    MAX_LISTING,
+    MAX_MANIFEST,
     PREDICATE_ANNOTATION,
     Descriptor,
+    index_document,
+    parse_bundle_manifest,
+    referrers_tag,
+    rewritten,
 )
+from stagepass.registry.replies import NotFound, unavailable
+from stagepass.registry.uploads import push_blob, push_manifest
 
 _EMPTY = b"{}"
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
@@ -32,44 +45,80 @@ def push_bundle(
     predicate_type: str,
     now: datetime,
     deadline: Deadline,
+    *,
+    inline: bool = False,
 ) -> Digest:
     """
-    Store `bundle` as a referrer of `digest` and return its manifest's digest, once it is listed.
+    Store `bundle` as a referrer of `digest` and return its manifest's digest, once it is read back.
 
-    `now` is the creation time it shows. Raises `InputError` where there is no such image, the
-    bundle is over 1 MiB or the registry has no referrers API (W6); `Unavailable` for the rest.
+    `now` is the creation time it shows; `inline` puts it into the manifest as well, which saves
+    readers a request (W7). A registry without the referrers API gets the tag in its place, which
+    takes a second more. Raises `InputError` where there is no such image or the bundle is too big;
+    `Unavailable` for the rest.
     """
     if len(bundle) > MAX_BYTES:
         raise InputError(f"a bundle of {len(bundle)} bytes; at most {MAX_BYTES} are read back")
-    _refuse_without_api(client, image, digest, deadline)
     subject = _subject(client, image, digest, deadline)
+    annotations = {
+        "dev.sigstore.bundle.content": "dsse-envelope",
+        PREDICATE_ANNOTATION: predicate_type,
+        "org.opencontainers.image.created": format_time(now),
+    }
+    body = _manifest(subject, bundle, annotations, inline=inline)
     # docker-registry refuses a manifest whose blobs it lacks, so they come first (W5).
-    config = client.push_blob(image, _EMPTY, deadline)
-    layer = client.push_blob(image, bundle, deadline)
-    body = _manifest(
-        subject,
-        Descriptor(EMPTY_TYPE, config, len(_EMPTY)),
-        Descriptor(MEDIA_TYPE, layer, len(bundle)),
-        {
-            "dev.sigstore.bundle.content": "dsse-envelope",
-            PREDICATE_ANNOTATION: predicate_type,
-            "org.opencontainers.image.created": format_time(now),
-        },
-    )
-    stored = client.push_manifest(image, body, MANIFEST_TYPE, deadline)
-    _wait_until_listed(client, image, digest, stored, deadline)
+    push_blob(client.session, image, _EMPTY, deadline)
+    push_blob(client.session, image, bundle, deadline)
+    stored = push_manifest(client.session, image, body, MANIFEST_TYPE, deadline)
+    entry = {
+        **Descriptor(MANIFEST_TYPE, stored, len(body)).to_json(),
+        "artifactType": MEDIA_TYPE,
+        "annotations": annotations,
+    }
+    _list(client, image, digest, entry, stored, deadline)
+    _read_back(client, image, digest, stored, deadline)
     return stored
 
 
-def _refuse_without_api(
-    client: RegistryClient, image: ImageRef, digest: Digest, deadline: Deadline
-) -> None:
-    if client.referrers(image, digest, deadline) is None:
-        raise InputError(
-            f"{image.host} has no referrers API, and this version cannot write the tag that takes"
-            " its place",
-            hint="write the evidence to a directory: --evidence dir:PATH",
-        )
+@dataclass(frozen=True, slots=True)
+class ReferrersTag:
+    """The index under the tag `sha256-HEX`, as a `TaggedList`."""
+
+    client: RegistryClient
+    image: ImageRef
+    subject: Digest
+
+    def __str__(self) -> str:
+        return f"{self.image.name}:{referrers_tag(self.subject)}"
+
+    def read(self, deadline: Deadline) -> tuple[Document, list[Entry]]:
+        """The index. Raises `Unavailable` for what is none: it is not written over."""
+        reply = self.client.tagged(self.image, referrers_tag(self.subject), INDEX_TYPE, deadline)
+        if reply is None:
+            return {}, []
+        try:
+            index = index_document(reply.body)
+        except InputError as error:
+            raise unavailable(f"{self} is no list of referrers: {error}") from error
+        return index, [entry for entry in index["manifests"] if isinstance(entry, dict)]
+
+    def prepare(
+        self,
+        document: Document,
+        entries: list[Entry],
+        deadline: Deadline,  # noqa: ARG002
+    ) -> bytes:
+        """The index of these, by digest as cosign has them. Raises `InputError` past 4 MiB."""
+        listed = sorted(entries, key=lambda entry: str(entry.get("digest")))
+        head = {"schemaVersion": 2, "mediaType": INDEX_TYPE}
+        body = rewritten({**head, **document, "manifests": listed})
+        if len(body) > MAX_LISTING:
+            raise InputError(f"over {MAX_LISTING} bytes of referrers", where=str(self))
+        return body
+
+    def write(self, body: bytes, deadline: Deadline) -> None:
+        """Put the tag. Raises `Unavailable`."""
+        session, tag = self.client.session, referrers_tag(self.subject)
+        push_manifest(session, self.image, body, INDEX_TYPE, deadline, tag=tag)
 
 
 def _subject(
@@ -84,46 +133,74 @@ def _subject(
 
 
 def _manifest(
-    subject: Descriptor, config: Descriptor, layer: Descriptor, annotations: dict[str, str]
+    subject: Descriptor, bundle: bytes, annotations: dict[str, str], *, inline: bool
 ) -> bytes:
-    return strictjson.dumps(
+    config = Descriptor(EMPTY_TYPE, Digest.of(_EMPTY), len(_EMPTY))
+    layer: dict[str, Any] = Descriptor(MEDIA_TYPE, Digest.of(bundle), len(bundle)).to_json()
+    if inline:
+        layer["data"] = base64.b64encode(bundle).decode()
+    body = strictjson.dumps(
         {
             "schemaVersion": 2,
             "mediaType": MANIFEST_TYPE,
-            "config": {**_json(config), "artifactType": MEDIA_TYPE},
-            "layers": [_json(layer)],
+            "config": {**config.to_json(), "artifactType": MEDIA_TYPE},
+            "layers": [layer],
             "annotations": {**annotations},
-            "subject": _json(subject),
+            "subject": subject.to_json(),
             "artifactType": MEDIA_TYPE,
         }
     )
+    if len(body) > MAX_MANIFEST:
+        raise InputError(
+            f"a manifest of {len(body)} bytes; at most {MAX_MANIFEST} are read back",
+            hint="leave out --inline",
+        )
+    return body
 
 
-def _json(descriptor: Descriptor) -> dict[str, strictjson.Json]:
-    return {
-        "mediaType": descriptor.media_type,
-        "size": descriptor.size,
-        "digest": str(descriptor.digest),
-    }
+def _list(
+    client: RegistryClient,
+    image: ImageRef,
+    digest: Digest,
+    entry: Entry,
+    stored: Digest,
+    deadline: Deadline,
+) -> None:
+    """
+    See to it that readers find it: a 201 does not say so, least of all behind a cache (W6).
+
+    The API is asked only now: one that is there answers 404 for no image any more.
+    """
+    unlisted = f"{image.name}@{stored} is stored, but {image.host} does not list it"
+    for _ in _attempts(deadline, unlisted):
+        listing = client.referrers(image, digest, deadline)
+        if listing is None:
+            return append(ReferrersTag(client, image, digest), entry, deadline)
+        if any(e.digest == stored for e in listing.entries):
+            return None
+    return None
 
 
-def _wait_until_listed(
+def _read_back(
     client: RegistryClient, image: ImageRef, digest: Digest, stored: Digest, deadline: Deadline
 ) -> None:
-    """A 201 does not say that readers find it, least of all behind a cache (W6)."""
+    lost = f"{image.name}@{stored} was stored, but {image.host} does not give it back"
+    for _ in _attempts(deadline, lost):
+        try:
+            layer = parse_bundle_manifest(client.manifest(image, stored, deadline), digest)
+            if layer.data is None:
+                client.blob(image, layer.digest, deadline)
+        except NotFound:
+            continue
+        return
+
+
+def _attempts(deadline: Deadline, message: str) -> Iterator[None]:
+    """Now, and again after pauses that double. Raises `Unavailable` when the next is too late."""
     pause = _FIRST_PAUSE
-    while not _is_listed(client, image, digest, stored, deadline):
+    while True:
+        yield
         if pause >= deadline.remaining():
-            raise Unavailable(
-                Code.REGISTRY_UNAVAILABLE,
-                f"{image.name}@{stored} is stored, but {image.host} does not list it",
-            )
+            raise unavailable(message)
         time.sleep(pause)
         pause = min(pause * 2, _LONGEST_PAUSE)
-
-
-def _is_listed(
-    client: RegistryClient, image: ImageRef, digest: Digest, stored: Digest, deadline: Deadline
-) -> bool:
-    listing = client.referrers(image, digest, deadline)
-    return listing is not None and any(e.digest == stored for e in listing.entries)

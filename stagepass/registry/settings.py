@@ -20,7 +20,7 @@ class RegistrySettings:
     How hosts are reached. Hosts are `HOST[:PORT]`, as in an image reference.
 
     `plain_http` speak HTTP without TLS; `mirrors` is host → the URL asked in its stead; `redirects`
-    are further hosts to which a registry may send us for a blob (its object store).
+    are further hosts to which a registry may send us for a blob (its object store) or a token.
     """
 
     plain_http: frozenset[str] = frozenset()
@@ -54,6 +54,15 @@ class RegistrySettings:
         mirrors = {urlsplit(url)[:2] for url in self.mirrors.values()}
         named = self.plain_http if scheme == "http" else self.redirects
         return host in named or (scheme, host) in mirrors
+
+    def may_ask_for_token(self, scheme: str, host: str, server: tuple[str, str]) -> bool:
+        """
+        Whether a login of `server` (scheme, host) may go there: over TLS, unless `server` has none.
+
+        That is the server itself, or a host that a person named (V64).
+        """
+        is_safe = scheme == "https" or scheme == server[0] == "http"
+        return is_safe and (host == server[1] or self.may_redirect_to(scheme, host))
 
 
 def is_loopback(host: str) -> bool:

@@ -1,11 +1,18 @@
 from __future__ import annotations
 
-from tests.cli.conftest import Shop
-from tests.world import write_policy
+from stagepass.clock import format_time
+from tests.cli.conftest import Result, Shop
+from tests.world import DAY, NOW, write_policy
+
+NOW_IS = ("--now", format_time(NOW))
+
+
+def lint(shop: Shop, *options: str) -> Result:
+    return shop.run("policy", "lint", str(shop.policy), *NOW_IS, *options)
 
 
 def test_a_clean_set_exits_0_with_its_revision(shop: Shop) -> None:
-    result = shop.run("policy", "lint", str(shop.policy), "--output", "json")
+    result = lint(shop, "--output", "json")
 
     assert result.code == 0
     assert result.line["findings"] == result.line["errors"] == []
@@ -13,15 +20,15 @@ def test_a_clean_set_exits_0_with_its_revision(shop: Shop) -> None:
 
 
 def test_the_text_of_a_clean_set_says_what_was_looked_at(shop: Shop) -> None:
-    result = shop.run("policy", "lint", str(shop.policy))
+    result = lint(shop)
 
     assert result.out == "1 pipelines, 3 stages, 5 attestors: 0 findings\n"
 
 
 def test_findings_exit_1_each_with_its_rule_and_place(shop: Shop) -> None:
-    write_policy(shop.policy, {"pipeline.stages.1.signedBy": ["test-cluster"]})
-    as_json = shop.run("policy", "lint", str(shop.policy), "--output", "json")
-    as_text = shop.run("policy", "lint", str(shop.policy))
+    write_policy(shop.policy, {"pipeline.stages.1.signedBy": ["staging-cluster", "test-cluster"]})
+    as_json = lint(shop, "--output", "json")
+    as_text = lint(shop)
 
     assert (as_json.code, as_text.code) == (1, 1)
     (finding,) = as_json.line["findings"]
@@ -29,19 +36,37 @@ def test_findings_exit_1_each_with_its_rule_and_place(shop: Shop) -> None:
     assert as_text.out.startswith("separation-of-duties shop: test, staging: test-cluster may")
 
 
+def test_what_is_over_depends_on_the_time(shop: Shop) -> None:
+    """A key of the shop ends with the year: a fortnight before, the set is no longer clean."""
+    later = format_time(NOW + 30 * DAY)
+    result = lint(shop, "--now", later, "--output", "json")
+
+    assert lint(shop).code == 0
+    assert result.code == 1
+    assert [finding["rule"] for finding in result.line["findings"]] == ["expiring-key"]
+
+
+def test_help_lists_what_other_modules_add(shop: Shop) -> None:
+    told = shop.run("policy", "--help").out
+
+    for command in ("diff", "lint", "schema", "sign", "test"):
+        assert f"\n  {command} " in told
+    assert shop.run("policy", "nonsense").code == 64
+
+
 def test_a_finding_never_stops_a_decision(shop: Shop) -> None:
     write_policy(shop.policy, {"attestors.prod-clusters.keys.0.clusters": ["prod-eu", "prod-us"]})
     shop.prove()
 
-    assert shop.run("policy", "lint", str(shop.policy)).code == 1
+    assert lint(shop).code == 1
     assert shop.verify("production").code == 0
 
 
 def test_a_set_that_does_not_load_exits_64_with_every_error(shop: Shop) -> None:
     write_policy(shop.policy, {"pipeline.stages.1.afer": [], "defaults.unlisted": "dney"})
     (shop.policy / "more.yaml").write_text("kind: Nonsense\n")
-    as_json = shop.run("policy", "lint", str(shop.policy), "--output", "json")
-    as_text = shop.run("policy", "lint", str(shop.policy))
+    as_json = lint(shop, "--output", "json")
+    as_text = lint(shop)
 
     assert (as_json.code, as_text.code) == (64, 64)
     assert as_json.line["revision"] is None

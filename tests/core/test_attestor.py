@@ -5,17 +5,16 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import (
     decode_dss_signature,
     encode_dss_signature,
 )
 
 from stagepass import strictjson
-from stagepass.attestor import KeyRing, PublicKey
+from stagepass.attestor import KeyRing
 from stagepass.bundle import Bundle
 from stagepass.envelope import Envelope, pae
-from stagepass.errors import InputError
 from stagepass.evidence import Attestation, Candidate, Rejection
 from stagepass.predicates.members import STAGE_PASSED
 from stagepass.statement import PAYLOAD_TYPE
@@ -191,37 +190,3 @@ def test_another_hash_than_the_keys_own_is_invalid() -> None:
 def test_a_bundle_that_cannot_be_read_claims_no_type() -> None:
     assert rejection(b"junk").predicate_type == ""
     assert rejection(changed(GOOD, {"dsseEnvelope": DROP})).predicate_type == ""
-
-
-def pem(key: Any) -> bytes:
-    return bytes(
-        key.public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
-    )
-
-
-UNKNOWN_CURVE = b"""-----BEGIN PUBLIC KEY-----
-ME4wEAYHKoZIzj0CAQYFK4EEACADOgAEcb7Zvxg19rDudV215lDA0AzI6GJW6gzd
-lzuDZPjoUfTrA/qKPsL+zRuHmpA5Ms/O5BIvENMJdIc=
------END PUBLIC KEY-----
-"""
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        b"",
-        b"junk",
-        b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
-        UNKNOWN_CURVE,
-        signer("ci").private_pem,
-        pem(ec.generate_private_key(ec.SECP384R1()).public_key()),
-        pem(ec.generate_private_key(ec.SECP256K1()).public_key()),
-        pem(rsa.generate_private_key(65537, 2048).public_key()),
-        pem(ed25519.Ed25519PrivateKey.generate().public_key()),
-    ],
-)
-def test_a_key_that_is_not_p256_is_refused_when_it_is_read(text: bytes) -> None:
-    with pytest.raises(InputError, match=r"not a PEM public key|not an ECDSA P-256 key"):
-        PublicKey.parse(text)

@@ -176,15 +176,14 @@ def test_a_policy_cut_off_anywhere_is_refused_or_whole(cut: int) -> None:
         load(policy_files(POLICY[:cut]), "")
 
 
-WORDS = sorted(set(re.findall(r"[A-Za-z][\w.:/-]*", POLICY)))
+WORDS = [match.span() for match in re.finditer(r"[A-Za-z][\w./*-]*", POLICY)]
 
 
 @pytest.mark.parametrize("value", ["null", "[]", "{}", "7", "[null]", '""', "true"])
 def test_any_word_may_be_replaced_by_any_other_shape_without_a_crash(value: str) -> None:
-    for word in WORDS:
-        text = re.sub(rf"(?<![\w./-]){re.escape(word)}(?![\w./:-])", value, POLICY, count=1)
+    for start, end in WORDS:
         with suppress(PolicyError):
-            load(policy_files(text), "")
+            load(policy_files(POLICY[:start] + value + POLICY[end:]), "")
 
 
 def test_a_hint_names_the_closest_word_or_all_of_them() -> None:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from stagepass.attestor import KeyRing, PublicKey
 from stagepass.errors import InputError
@@ -103,10 +104,12 @@ def test_a_key_in_the_older_sec1_form_is_read(tmp_path: Path) -> None:
         ec.generate_private_key(ec.SECP384R1()),
         ec.generate_private_key(ec.SECP256K1()),
         rsa.generate_private_key(65537, 2048),
+        ed25519.Ed25519PrivateKey.generate(),
     ],
 )
 def test_only_a_p256_key_signs(
-    tmp_path: Path, key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+    tmp_path: Path,
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey,
 ) -> None:
     path = tmp_path / "ci.key"
     path.write_bytes(
@@ -118,6 +121,40 @@ def test_only_a_p256_key_signs(
     )
     with pytest.raises(InputError, match="not an ECDSA P-256 key"):
         PrivateKey.read(path)
+
+
+def test_a_key_as_openssl_ecparam_writes_it_is_read(tmp_path: Path) -> None:
+    """`openssl ecparam -genkey` puts the name of the curve before the key, in a block of its own."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    curve = b"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
+    path = tmp_path / "ci.key"
+    path.write_bytes(
+        curve
+        + key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.TraditionalOpenSSL,
+            serialization.NoEncryption(),
+        )
+    )
+
+    assert PrivateKey.read(path).public == PublicKey.of(key.public_key())
+
+
+def test_a_key_is_read_from_a_pipe(tmp_path: Path) -> None:
+    """`--key <(command)`: no copy of the secret on a disk."""
+    private, _ = PrivateKey.generate().write(tmp_path, "ci")
+    reader, writer = os.pipe()
+    os.write(writer, private.read_bytes())
+    os.close(writer)
+    try:
+        assert PrivateKey.read(Path(f"/dev/fd/{reader}")).public == PrivateKey.read(private).public
+    finally:
+        os.close(reader)
+
+
+def test_no_more_is_read_than_a_key_takes() -> None:
+    with pytest.raises(InputError, match="not a PEM private key"):
+        PrivateKey.read(Path("/dev/zero"))
 
 
 @pytest.mark.parametrize("content", [b"", b"junk", b"\x00" * 100])

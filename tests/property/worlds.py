@@ -88,16 +88,25 @@ USELESS = {
 NEARLY_OVER = {
     **_passes("one day left", at=NOW - 29 * DAY, valid_for=30 * DAY),
     **_passes("three days left", at=NOW - 27 * DAY, valid_for=30 * DAY),
+    **_passes("29 days old", at=NOW - 29 * DAY, valid_for=90 * DAY),
 }
 ALL = {**GOOD, **FOREIGN, **USELESS, **NEARLY_OVER}
 
-_SOME = st.lists(st.sampled_from(list(GOOD)), unique=True)
-_MORE = st.lists(st.sampled_from([*FOREIGN, *USELESS, *NEARLY_OVER]), max_size=8)
+_MORE = st.lists(st.sampled_from([*FOREIGN, *USELESS, *NEARLY_OVER]), max_size=4)
 
-bundles = st.builds(lambda some, more: [*some, *more], _SOME, _MORE) | (
-    st.builds(lambda more: [*GOOD, *more], _MORE)
-)
-"""The names of some or all of what admits, among what does not count."""
+
+def _versions(name: str) -> st.SearchStrategy[list[str]]:
+    """For one requirement: what meets it, or what only looks like that, or nothing."""
+    what = name.partition(", ")[0]
+    others = [other for other in ALL if other.startswith(f"{what}, ") and other != name]
+    return st.just([name]) | st.sampled_from(others).map(lambda other: [other]) | st.just([])
+
+
+bundles = st.builds(
+    lambda *parts: [name for part in parts for name in part], *map(_versions, GOOD), _MORE
+) | st.builds(lambda more: [*GOOD, *more], _MORE)
+"""The names of what admits, or of something else in its place, among what does not count."""
+foreign = st.just(list(FOREIGN)) | st.lists(st.sampled_from(list(FOREIGN)), min_size=1, max_size=8)
 places = st.sampled_from(PLACES)
 changes = st.fixed_dictionaries(
     {},

@@ -54,7 +54,8 @@ def image(registry: Registry) -> ImageRef:
 
 @pytest.fixture
 def source(client: RegistryClient) -> Iterator[RegistrySource]:
-    with RegistrySource(client) as made:
+    """One that lists anew each time."""
+    with RegistrySource(client, listing_seconds=0) as made:
         yield made
 
 

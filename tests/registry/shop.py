@@ -9,6 +9,10 @@ from stagepass.bundle import MEDIA_TYPE
 from stagepass.digest import Digest, ImageRef
 from stagepass.errors import Unavailable
 from stagepass.evidence import Deadline, EvidenceSource
+from stagepass.registry.auth import Credentials
+from stagepass.registry.client import RegistryClient
+from stagepass.registry.settings import RegistrySettings
+from stagepass.registry.source import RegistrySource
 from tests.registry import REPOSITORY, digest_in
 from tests.simulators.registry import MANIFEST_TYPE, STAGE_PASSED, Registry
 
@@ -69,3 +73,12 @@ def search(
     except Unavailable as error:
         return found, error
     return found, None
+
+
+def beside(image: ImageRef) -> list[bytes]:
+    """Every bundle that lies beside an image in a registry that needs no login."""
+    client = RegistryClient(RegistrySettings(), Credentials(), frozenset({image.host}))
+    with RegistrySource(client, listing_seconds=0) as source:
+        found, error = search(source, image)
+    assert error is None
+    return [data for batch in found for data in batch]

@@ -14,8 +14,10 @@ from stagepass.digest import Digest, ImageRef
 from stagepass.errors import InputError, Unavailable
 from stagepass.evidence import Deadline
 from stagepass.registry.auth import Credentials
-from stagepass.registry.client import NotFound, RegistryClient, Throttled
+from stagepass.registry.client import RegistryClient
+from stagepass.registry.replies import NotFound, Throttled
 from stagepass.registry.settings import RegistrySettings
+from stagepass.registry.uploads import push_blob, push_manifest
 from tests.registry import REPOSITORY, digest_in, paths, reference
 from tests.registry.conftest import Connect
 from tests.registry.raw import Raw, response
@@ -29,8 +31,10 @@ ASKS: dict[str, Ask] = {
     "manifest": lambda c, image, until: c.manifest(image, digest_in(image), until),
     "head": lambda c, image, until: c.head_manifest(image, digest_in(image), until),
     "blob": lambda c, image, until: c.blob(image, digest_in(image), until),
-    "push blob": lambda c, image, until: c.push_blob(image, b"{}", until),
-    "push manifest": lambda c, image, until: c.push_manifest(image, b"{}", MANIFEST_TYPE, until),
+    "push blob": lambda c, image, until: push_blob(c.session, image, b"{}", until),
+    "push manifest": lambda c, image, until: push_manifest(
+        c.session, image, b"{}", MANIFEST_TYPE, until
+    ),
 }
 every_ask = pytest.mark.parametrize("ask", ASKS.values(), ids=ASKS)
 ZERO = f"sha256:{'0' * 64}"
@@ -200,7 +204,7 @@ def test_what_only_reads_is_sent_twice_when_a_connection_is_closed(connect: Conn
             client.manifest(image, digest_in(image), soon())
         assert len(raw.requests) == 2
         with pytest.raises(Unavailable):
-            client.push_manifest(image, b"{}", MANIFEST_TYPE, soon())
+            push_manifest(client.session, image, b"{}", MANIFEST_TYPE, soon())
         assert len(raw.requests) == 3
 
 
@@ -210,7 +214,7 @@ def test_connections_are_kept(
     for _ in range(3):
         client.manifest(image, digest_in(image), soon())
         client.tag_index(image, digest_in(image), soon())
-        client.push_blob(image, b"{}", soon())
+        push_blob(client.session, image, b"{}", soon())
     assert len(registry.requests) == 3 + 3 + 5
     assert connections == [("127.0.0.1", int(registry.host.rpartition(":")[2]))]
 

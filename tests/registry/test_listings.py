@@ -9,7 +9,8 @@ from stagepass.decision import Code
 from stagepass.digest import ImageRef
 from stagepass.errors import Unavailable
 from stagepass.evidence import Deadline
-from stagepass.registry.client import RegistryClient, Throttled
+from stagepass.registry.client import RegistryClient
+from stagepass.registry.replies import Throttled
 from tests.registry import REPOSITORY, digest_in, paths, reference
 from tests.registry.conftest import Connect
 from tests.registry.raw import Raw, response

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +16,7 @@ from stagepass.registry.auth import Credentials
 from stagepass.registry.client import RegistryClient
 from stagepass.registry.push import push_bundle
 from stagepass.registry.source import RegistrySource
+from stagepass.registry.uploads import push_blob
 from tests.registry import REPOSITORY, digest_in, paths, reference
 from tests.registry.conftest import Connect
 from tests.registry.raw import Raw, response
@@ -24,10 +27,15 @@ BUNDLE = b'{"a":"bundle"}'
 
 
 def push(
-    client: RegistryClient, image: ImageRef, data: bytes = BUNDLE, *, seconds: float = 5.0
+    client: RegistryClient,
+    image: ImageRef,
+    data: bytes = BUNDLE,
+    *,
+    seconds: float = 5.0,
+    inline: bool = False,
 ) -> Digest:
-    deadline = Deadline.after(seconds)
-    return push_bundle(client, image, digest_in(image), data, STAGE_PASSED, NOW, deadline)
+    deadline, digest = Deadline.after(seconds), digest_in(image)
+    return push_bundle(client, image, digest, data, STAGE_PASSED, NOW, deadline, inline=inline)
 
 
 def as_cosign_stores(data: bytes) -> str:
@@ -42,11 +50,12 @@ def test_a_bundle_is_stored_byte_for_byte_as_cosign_does(
     stored = push(client, image)
     assert str(stored) == as_cosign_stores(BUNDLE)
     assert paths(registry) == [
-        "GET referrers",
         "GET manifests",
         *["HEAD blobs", "POST blobs", "PUT blobs"] * 2,
         "PUT manifests",
         "GET referrers",
+        "GET manifests",
+        "GET blobs",
     ]
 
 
@@ -71,14 +80,26 @@ def test_a_push_may_need_a_login(registry: Registry, connect: Connect, image: Im
     assert len([r for r in registry.requests if "authorization" not in r.headers]) == 1
 
 
-def test_a_registry_without_the_api_is_refused_before_anything_is_written(
+def test_a_bundle_in_the_manifest_saves_readers_a_request(
     registry: Registry, client: RegistryClient, image: ImageRef
 ) -> None:
-    registry.faults.referrers = False
-    with pytest.raises(InputError) as refused:
-        push(client, image)
-    assert f"{registry.host} has no referrers API" in str(refused.value)
-    assert "--evidence dir:PATH" in str(refused.value)
+    """W7. The blob is stored as well: docker-registry refuses a manifest without it."""
+    stored = push(client, image, inline=True)
+    layer = json.loads(client.manifest(image, stored, Deadline.after(5)))["layers"][0]
+    assert base64.b64decode(layer["data"]) == BUNDLE
+    assert client.blob(image, Digest.of(BUNDLE), Deadline.after(5)) == BUNDLE
+    registry.requests.clear()
+    with RegistrySource(client) as source:
+        batches = source.batches(image, digest_in(image), frozenset(), Deadline.after(5))
+        assert [c.data for c in next(batches)] == [BUNDLE]
+    assert paths(registry) == ["GET referrers", "GET manifests"]
+
+
+def test_a_manifest_that_nobody_would_read_is_not_stored(
+    registry: Registry, client: RegistryClient, image: ImageRef
+) -> None:
+    with pytest.raises(InputError, match=r"a manifest of .* \(leave out --inline\)"):
+        push(client, image, b"x" * MAX_BYTES, inline=True)
     assert {request.method for request in registry.requests} == {"GET"}
 
 
@@ -126,9 +147,21 @@ def test_a_bundle_that_is_not_listed_in_time_is_unavailable(
     assert unlisted.value.code == Code.REGISTRY_UNAVAILABLE
 
 
+@pytest.mark.parametrize("part", ["manifests", "blobs"])
+def test_a_bundle_that_is_not_given_back_is_unavailable(
+    part: str, registry: Registry, client: RegistryClient, image: ImageRef
+) -> None:
+    """A write is done when it was read: through a cache, or from a replica, that may take a while."""
+    path = as_cosign_stores(BUNDLE) if part == "manifests" else str(Digest.of(BUNDLE))
+    registry.faults.unreadable = path
+    with pytest.raises(Unavailable, match=r"was stored, but .* does not give it back"):
+        push(client, image, seconds=1.0)
+    assert registry.requests[-1].path.endswith(path)
+
+
 @pytest.mark.parametrize("location", ["http://other.test/upload", "//other.test/x", "http://["])
 def test_an_upload_goes_to_the_registry_itself(location: str, connect: Connect) -> None:
     with Raw(response(b"", f"Location: {location}", status="202 Accepted")) as raw:
         image = reference(raw.host, f"sha256:{'0' * 64}")
         with pytest.raises(Unavailable, match=r"refers us to"):
-            connect(raw.host).push_blob(image, b"{}", Deadline.after(5))
+            push_blob(connect(raw.host).session, image, b"{}", Deadline.after(5))

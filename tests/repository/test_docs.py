@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from stagepass.decision import Code
+from stagepass.policy import lint as rules
 from stagepass.policy.fields import KINDS
 from stagepass.policy.lint import lint
 from stagepass.policy.schema import (
@@ -136,6 +137,20 @@ def test_the_kinds_are_documented_and_no_other() -> None:
 def test_every_reason_code_is_documented_and_no_other() -> None:
     """The table of codes is `stagepass.decision.Code`."""
     assert set(_table(_section(_POLICY, "Reason codes"))) == {str(code) for code in Code}
+
+
+def test_every_lint_rule_is_documented_and_no_other() -> None:
+    """The table of rules is the one at the head of `stagepass.policy.lint`."""
+    assert rules.__doc__
+    named = re.findall(r"^    ([a-z-]+)  +", rules.__doc__, re.MULTILINE)
+    given = {
+        rule
+        for path in ROOT.glob("stagepass/policy/lint*.py")
+        for rule in re.findall(r'"([a-z]+(?:-[a-z]+)+)"', path.read_text())
+    }
+
+    assert list(_table(_section(_POLICY, "Lint findings"))) == named
+    assert given == set(named)
 
 
 def test_a_reserved_code_is_never_given() -> None:

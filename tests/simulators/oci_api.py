@@ -20,6 +20,7 @@ from tests.simulators.oci import (
     dump,
     parse,
 )
+from tests.simulators.oci_tokens import Tokens, refresh_token
 
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 _NAME = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -57,14 +58,24 @@ class Faults:
     """The status of every answer."""
     path_status: dict[str, int] = field(default_factory=dict)
     """Substring of the path (with its query) → status."""
+    unreadable: str | None = None
+    """404 for GET of paths that end so, as from a replica that lags behind."""
     basic: tuple[str, str] | None = None
     """User and password, else 401. Together with `bearer` asked for at `/token` only."""
     bearer: str | None = None
     """The whole `WWW-Authenticate` value of a 401, sent unless `token` is presented."""
     token: str | None = None
-    """What `GET /token` hands out and `bearer` accepts; None: nothing satisfies `bearer`."""
+    """Begins every token of `/token`, which `bearer` accepts; None: nothing satisfies `bearer`."""
+    expires_in: int | None = 300
+    """What `/token` says of a token's life, in seconds; None: nothing. It lives as long as `token`."""
+    identity: str | None = None
+    """The identity token that `/token` wants (POST), in place of `basic`."""
     page_size: int | None = None
     """Referrers per page; the rest is behind `Link: …; rel="next"`."""
+    lost_tags: int = 0
+    """So many writes of a tag are answered and then gone, as if another writer came after them."""
+    torn_tags: int = 0
+    """500 for so many requests for a `sha256-` tag, as while docker-registry is writing it."""
     redirect: str | None = None
     """307 for GET and HEAD of blobs, to this URL followed by the same path."""
 
@@ -111,6 +122,7 @@ class Api:
     def __init__(self, faults: Faults) -> None:
         self.faults = faults
         self.lock = threading.RLock()
+        self.tokens = Tokens()
         self._repositories: dict[str, Repository] = {}
         self._doors: dict[tuple[str, str], Callable[[_Call], Answer]] = {
             ("GET", "manifests"): self._manifest,
@@ -134,7 +146,7 @@ class Api:
         if path in ("/v2/", "/v2"):
             return _json(200, b"{}")
         if path == "/token" and self.faults.token:
-            return _json(200, dump({"token": self.faults.token, "expires_in": 300}))
+            return self._token(self.faults.token, query, body)
         if not (route := _ROUTE.fullmatch(path)):
             return _error(404, "NAME_INVALID")
         name, kind, reference = route.groups()
@@ -151,19 +163,39 @@ class Api:
         for part, status in tuple(faults.path_status.items()):
             if part in request.path:
                 return _error(status, "UNKNOWN")
+        if (
+            faults.unreadable
+            and request.method == "GET"
+            and request.path.endswith(faults.unreadable)
+        ):
+            return _error(404, "UNKNOWN")
         if challenge := self._challenge(request):
             return _error(401, "UNAUTHORIZED", {"WWW-Authenticate": challenge})
+        if faults.torn_tags > 0 and "/manifests/sha256-" in request.path:
+            faults.torn_tags -= 1
+            return _error(500, "UNKNOWN")
         is_read = request.method in ("GET", "HEAD")
         if faults.redirect is not None and is_read and "/blobs/sha256:" in request.path:
             return Answer(307, b"", {"Location": faults.redirect.rstrip("/") + request.path})
         return None
 
+    def _token(self, word: str, query: str, body: bytes) -> Answer:
+        faults = self.faults
+        if faults.identity is not None and refresh_token(body) != faults.identity:
+            return _error(401, "UNAUTHORIZED")
+        token = self.tokens.issue(word, body.decode("latin-1") or query)
+        name = "token" if faults.identity is None else "access_token"
+        life = {} if faults.expires_in is None else {"expires_in": faults.expires_in}
+        return _json(200, dump({name: token, **life}))
+
     def _challenge(self, request: Request) -> str | None:
-        faults, given = self.faults, request.headers.get("authorization")
-        if faults.bearer is not None and request.path.partition("?")[0] != "/token":
-            is_known = faults.token is not None and given == f"Bearer {faults.token}"
+        faults, given = self.faults, request.headers.get("authorization", "")
+        path = request.path.partition("?")[0]
+        if faults.bearer is not None and path != "/token":
+            word, method = faults.token, request.method
+            is_known = word is not None and self.tokens.permit(word, given, method, path)
             return None if is_known else faults.bearer
-        if faults.basic is None:
+        if faults.basic is None or (path == "/token" and faults.identity is not None):
             return None
         wanted = base64.b64encode(":".join(faults.basic).encode()).decode()
         return None if given == f"Basic {wanted}" else 'Basic realm="simulator"'
@@ -197,6 +229,9 @@ class Api:
         media_type = call.headers.get("content-type", MANIFEST_TYPE)
         has_api = self.faults.referrers
         with self.lock:
+            if tag is not None and self.faults.lost_tags > 0:
+                self.faults.lost_tags -= 1
+                tag = None
             digest = call.repository.put_manifest(call.body, media_type, tag=tag, index=has_api)
         subject = digest_in(manifest.get("subject"))
         headers = {

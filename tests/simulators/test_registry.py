@@ -178,6 +178,55 @@ def test_basic_and_bearer_challenges(registry: Registry, http: urllib3.PoolManag
     assert http.request("GET", ping, headers=bearer).status == 200
 
 
+def test_a_token_is_for_one_scope(registry: Registry, http: urllib3.PoolManager) -> None:
+    registry.faults = Faults(bearer="Bearer", token="t0ken")
+    digest = registry.push_image(APP)
+    manifest, uploads = f"/v2/{APP}/manifests/{digest}", f"/v2/{APP}/blobs/uploads/"
+
+    def statuses(scope: str) -> list[int]:
+        url = f"{registry.url}/token?scope={quote(scope)}"
+        headers = {"Authorization": f"Bearer {http.request('GET', url).json()['token']}"}
+        calls = (("GET", manifest), ("POST", uploads), ("GET", "/v2/"))
+        return [
+            http.request(method, registry.url + path, headers=headers).status
+            for method, path in calls
+        ]
+
+    assert statuses(f"repository:{APP}:pull") == [200, 401, 200]
+    assert statuses(f"repository:{APP}:pull,push") == [200, 202, 200]
+    assert statuses("repository:shop/other:pull,push") == [401, 401, 200]
+    assert statuses("") == [401, 401, 200]
+
+
+def test_an_identity_token_is_exchanged_by_post(
+    registry: Registry, http: urllib3.PoolManager
+) -> None:
+    registry.faults = Faults(bearer="Bearer", token="t0ken", identity="me", expires_in=None)
+    form = {"grant_type": "refresh_token", "client_id": "x", "refresh_token": "me"}
+    url = f"{registry.url}/token"
+    good = http.request_encode_body("POST", url, form, encode_multipart=False)
+    assert good.json() == {"access_token": "t0ken.1"}
+    for name, value in (("refresh_token", "you"), ("grant_type", "password")):
+        bad = http.request_encode_body("POST", url, {**form, name: value}, encode_multipart=False)
+        assert bad.status == 401
+    assert http.request("GET", url).status == 401
+
+
+def test_tags_can_be_lost_and_torn_and_contents_unreadable(
+    registry: Registry, http: urllib3.PoolManager
+) -> None:
+    tag = f"{registry.url}/v2/{APP}/manifests/sha256-{'0' * 64}"
+    registry.faults = Faults(lost_tags=1, torn_tags=1)
+    assert http.request("PUT", tag, body=b"{}").status == 500
+    assert http.request("PUT", tag, body=b"{}").status == 201
+    assert http.request("GET", tag).status == 404
+    assert http.request("PUT", tag, body=b"{}").status == 201
+    assert http.request("GET", tag).status == 200
+    registry.faults = Faults(unreadable="0000")
+    assert http.request("GET", tag).status == 404
+    assert http.request("HEAD", tag).status == 200
+
+
 def test_bodies_can_lie_and_break_off(registry: Registry, http: urllib3.PoolManager) -> None:
     digest = registry.push_image(APP)
     url = f"{registry.url}/v2/{APP}/manifests/{digest}"

@@ -1,0 +1,279 @@
+"""Every single change of the full set, what is said of it, and its effect."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.world import DROP
+
+STAGE = "pipeline.stages.2"
+EDGE = f"{STAGE}.after.0"
+NEED = f"{STAGE}.requires.0.attestation"
+APPROVAL = f"{STAGE}.requires.1.approval"
+GLASS = f"{STAGE}.breakGlass"
+IN_STAGE = "pipeline shop: production"
+STRANGER = {"file": "keys/stranger.pub", "owner": "stranger"}
+SIGNED_OFF = {"name": "signed off", "from": ["scanner"], "predicateType": "x"}
+NEW_STAGE = {"name": "qa", "clusters": ["qa"], "namespaces": ["shop"], "after": ["test"]}
+NIGHT = {"deny": "22:00 - 06:00", "timezone": "UTC"}
+EXEMPT = "exemption of registry.k8s.io/** in kube-system"
+
+Line = tuple[str, str, str]
+TABLE: list[tuple[dict[str, Any], list[Line]]] = [
+    ({f"{EDGE}.soak": "48h"}, [("stricter", f"{IN_STAGE} after staging", "soak is 2d, was 1d")]),
+    ({f"{EDGE}.soak": DROP}, [("looser", f"{IN_STAGE} after staging", "soak is none, was 1d")]),
+    (
+        {f"{EDGE}.maxAge": "7d"},
+        [("stricter", f"{IN_STAGE} after staging", "maxAge is 7d, was 30d")],
+    ),
+    (
+        {f"{EDGE}.maxAge": DROP},
+        [("looser", f"{IN_STAGE} after staging", "maxAge is none, was 30d")],
+    ),
+    (
+        {f"{EDGE}.clusters": "any"},
+        [("looser", f"{IN_STAGE} after staging", "clusters is any, was all")],
+    ),
+    ({f"{STAGE}.after.1": "test"}, [("stricter", IN_STAGE, "comes after 'test'")]),
+    ({f"{STAGE}.after": DROP}, [("looser", IN_STAGE, "no longer comes after 'staging'")]),
+    (
+        {f"{NEED}.from": ["scanner", "ci"]},
+        [
+            (
+                "looser",
+                f"{IN_STAGE}, attestation vulnerabilities",
+                "from is scanner, ci; was scanner",
+            )
+        ],
+    ),
+    (
+        {f"{NEED}.from": ["ci"]},
+        [
+            (
+                "changed",
+                f"{IN_STAGE}, attestation vulnerabilities",
+                "from is ci; was scanner",
+            )
+        ],
+    ),
+    (
+        {f"{NEED}.predicateType": "x"},
+        [
+            (
+                "changed",
+                f"{IN_STAGE}, attestation vulnerabilities",
+                "predicateType is x, was https://cosign.sigstore.dev/attestation/vuln/v1",
+            )
+        ],
+    ),
+    (
+        {f"{NEED}.where": DROP},
+        [
+            (
+                "looser",
+                f"{IN_STAGE}, attestation vulnerabilities",
+                "where is none, was size(predicate.critical) == 0",
+            )
+        ],
+    ),
+    (
+        {f"{NEED}.where": "true"},
+        [
+            (
+                "changed",
+                f"{IN_STAGE}, attestation vulnerabilities",
+                "where is true, was size(predicate.critical) == 0",
+            )
+        ],
+    ),
+    (
+        {f"{NEED}.maxAge": DROP, f"{NEED}.time": DROP},
+        [
+            ("looser", f"{IN_STAGE}, attestation vulnerabilities", "maxAge is none, was 7d"),
+            (
+                "looser",
+                f"{IN_STAGE}, attestation vulnerabilities",
+                "time is none, was predicate.scanned",
+            ),
+        ],
+    ),
+    (
+        {f"{STAGE}.requires.2": {"attestation": SIGNED_OFF}},
+        [("stricter", IN_STAGE, "an attestation 'signed off' by scanner is asked for")],
+    ),
+    (
+        {f"{STAGE}.requires.0": DROP},
+        [("looser", IN_STAGE, "the attestation 'vulnerabilities' is no longer asked for")],
+    ),
+    (
+        {f"{APPROVAL}.threshold": 1},
+        [("looser", f"{IN_STAGE}, approval", "threshold is 1, was 2")],
+    ),
+    (
+        {f"{APPROVAL}.from": ["managers", "commanders"]},
+        [("looser", f"{IN_STAGE}, approval", "from is managers, commanders; was managers")],
+    ),
+    (
+        {f"{APPROVAL}.notBy": ["ci", "scanner"]},
+        [("stricter", f"{IN_STAGE}, approval", "notBy is ci, scanner; was ci")],
+    ),
+    ({f"{APPROVAL}.notBy": DROP}, [("looser", f"{IN_STAGE}, approval", "notBy is nobody; was ci")]),
+    (
+        {f"{APPROVAL}.maxAge": "5d"},
+        [("stricter", f"{IN_STAGE}, approval", "maxAge is 5d, was 10d")],
+    ),
+    (
+        {f"{STAGE}.requires.1": DROP},
+        [("looser", IN_STAGE, "approvals by 2 of managers are no longer asked for")],
+    ),
+    (
+        {f"{STAGE}.requires.2": {"approval": {"from": ["commanders"]}}},
+        [("stricter", IN_STAGE, "approvals by 1 of commanders are asked for")],
+    ),
+    (
+        {f"{STAGE}.windows.1": NIGHT},
+        [("stricter", IN_STAGE, "windows: 22:00 - 06:00 UTC is added")],
+    ),
+    (
+        {f"{STAGE}.windows": DROP},
+        [("looser", IN_STAGE, "windows: Fri 16:00 - Mon 08:00 Europe/Berlin is gone")],
+    ),
+    (
+        {f"{STAGE}.windows.0.timezone": "UTC"},
+        [
+            ("looser", IN_STAGE, "windows: Fri 16:00 - Mon 08:00 Europe/Berlin is gone"),
+            ("stricter", IN_STAGE, "windows: Fri 16:00 - Mon 08:00 UTC is added"),
+        ],
+    ),
+    ({f"{GLASS}.threshold": 2}, [("stricter", f"{IN_STAGE}, breakGlass", "threshold is 2, was 1")]),
+    (
+        {f"{GLASS}.maxDuration": "8h"},
+        [("looser", f"{IN_STAGE}, breakGlass", "maxDuration is 8h, was 4h")],
+    ),
+    (
+        {f"{GLASS}.from": ["commanders", "scanner"]},
+        [
+            (
+                "looser",
+                f"{IN_STAGE}, breakGlass",
+                "from is commanders, scanner; was commanders",
+            )
+        ],
+    ),
+    ({GLASS: DROP}, [("stricter", IN_STAGE, "the glass can no longer be broken")]),
+    (
+        {"pipeline.stages.1.breakGlass": {"from": ["commanders"], "maxDuration": "1h"}},
+        [("looser", "pipeline shop: staging", "the glass can be broken, by commanders")],
+    ),
+    ({f"{STAGE}.enforcement": "warn"}, [("looser", IN_STAGE, "enforcement is warn, was enforce")]),
+    (
+        {f"{STAGE}.signedBy": ["prod-clusters", "scanner"]},
+        [("looser", IN_STAGE, "signedBy is prod-clusters, scanner; was prod-clusters")],
+    ),
+    (
+        {f"{STAGE}.signedBy": DROP},
+        [("stricter", IN_STAGE, "signedBy is nobody; was prod-clusters")],
+    ),
+    (
+        {f"{STAGE}.namespaces": ["shop"]},
+        [("stricter", IN_STAGE, "namespaces: shop-* is gone")],
+    ),
+    (
+        {f"{STAGE}.clusters.2": "prod-asia"},
+        [("looser", IN_STAGE, "clusters: prod-asia is added")],
+    ),
+    (
+        {"pipeline.stages.1.clusters.1": "staging-2"},
+        [("changed", "pipeline shop: staging", "clusters: staging-2 is added")],
+    ),
+    (
+        {"pipeline.stages.0.clusters": ["test"]},
+        [("looser", "pipeline shop: test", "the uid of test is none, was 6f1c")],
+    ),
+    (
+        {"pipeline.stages.0.clusters.0.uid": "7a2d"},
+        [("changed", "pipeline shop: test", "the uid of test is 7a2d, was 6f1c")],
+    ),
+    (
+        {f"{STAGE}.clusters.0": {"name": "prod-eu", "uid": "9"}},
+        [("stricter", IN_STAGE, "the uid of prod-eu is 9, was none")],
+    ),
+    (
+        {"pipeline.stages.0.allowShared": DROP},
+        [("changed", "pipeline shop: test", "allowShared is none, was nothing is shared")],
+    ),
+    (
+        {"pipeline.stages.3": NEW_STAGE},
+        [("looser", "pipeline shop: qa", "is a new stage, in qa (shop)")],
+    ),
+    (
+        {STAGE: DROP},
+        [("stricter", IN_STAGE, "is no longer a stage, in prod-eu, prod-us (shop, shop-*)")],
+    ),
+    (
+        {"pipeline.images.1": "registry.example.com/cart"},
+        [("looser", "pipeline shop", "images: registry.example.com/cart is added")],
+    ),
+    (
+        {"pipeline.metadata.name": "store"},
+        [
+            ("stricter", "pipeline shop", "is gone, with registry.example.com/shop/**"),
+            ("looser", "pipeline store", "is new, for registry.example.com/shop/**"),
+        ],
+    ),
+    (
+        {"baseline.images": ["**"]},
+        [("stricter", "baseline built", "images: all, was registry.example.com/**")],
+    ),
+    (
+        {"baseline.namespaces": ["shop"]},
+        [
+            ("looser", "baseline built", "namespaces: * is gone"),
+            ("stricter", "baseline built", "namespaces: shop is added"),
+        ],
+    ),
+    (
+        {"baseline.clusters": ["test", "staging", "prod-us"]},
+        [("looser", "baseline built", "clusters: prod-eu is gone")],
+    ),
+    (
+        {"baseline.clusters": DROP},
+        [("stricter", "baseline built", "clusters: all, was prod-eu, prod-us, staging, test")],
+    ),
+    (
+        {"baseline.requires.1": {"attestation": SIGNED_OFF}},
+        [("stricter", "baseline built", "an attestation 'signed off' by scanner is asked for")],
+    ),
+    (
+        {"baseline.metadata.name": "floor"},
+        [("looser", "baseline built", "is gone"), ("stricter", "baseline floor", "is new")],
+    ),
+    ({"defaults.unlisted": "audit"}, [("looser", "set", "unlisted is audit, was deny")]),
+    (
+        {"defaults.exempt": DROP},
+        [("stricter", EXEMPT, "is gone: control plane")],
+    ),
+    (
+        {"defaults.exempt.0.allowTags": False},
+        [("stricter", EXEMPT, "allowTags is false, was true")],
+    ),
+    (
+        {"defaults.exempt.0.expires": "2028-01-01T00:00:00Z"},
+        [("looser", EXEMPT, "expires is 2028-01-01T00:00:00Z, was 2027-01-01T00:00:00Z")],
+    ),
+    (
+        {"defaults.exempt.0.reason": "because"},
+        [("changed", EXEMPT, "reason is because, was control plane")],
+    ),
+    (
+        {"defaults.exempt.0.namespaces": ["kube-system", "monitoring"]},
+        [
+            (
+                "looser",
+                "exemption of registry.k8s.io/** in kube-system, monitoring",
+                "is new: control plane",
+            ),
+            ("stricter", EXEMPT, "is gone: control plane"),
+        ],
+    ),
+]

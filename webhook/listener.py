@@ -1,0 +1,77 @@
+"""
+`/metrics` over plain HTTP on an address of its own, in a process of its own.
+
+Not a thread of gunicorn's parent: a fork while that held a lock would give a worker that never runs.
+It ends with its parent, whose end of the pipe on standard input closes.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from webhook.exposition import render
+
+_REQUEST_SECONDS = 10.0
+
+
+def start(address: str, tls_directory: Path) -> subprocess.Popen[bytes]:
+    """The process, for HOST:PORT. Raises `OSError` where that cannot be bound."""
+    host, _, port = address.rpartition(":")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host.strip("[]"), int(port)), family=family) as bound:
+        command = [
+            sys.executable,
+            "-m",
+            "webhook.listener",
+            str(bound.fileno()),
+            str(tls_directory),
+        ]
+        return subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[bound.fileno()])
+
+
+class _Handler(BaseHTTPRequestHandler):
+    timeout = _REQUEST_SECONDS
+    tls_directory = Path()
+
+    def do_GET(self) -> None:
+        """`/metrics`, and nothing else."""
+        if self.path.partition("?")[0] != "/metrics":
+            self.send_error(404)
+            return
+        text, content_type = render(self.tls_directory)
+        self.send_response(200)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # as the library has it
+        """A scrape is no event."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that went away is no event either."""
+
+
+def main(descriptor: str, tls_directory: str) -> None:
+    """Serve the bound socket until standard input ends."""
+    _Handler.tls_directory = Path(tls_directory)
+    server = _Server(("", 0), _Handler, bind_and_activate=False)
+    server.socket.close()
+    server.socket = socket.socket(fileno=int(descriptor))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    while os.read(0, 1):
+        pass
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

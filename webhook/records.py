@@ -1,0 +1,82 @@
+"""What is kept of a decision: counts, one log line, and one line of the journal where there is one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stagepass import log
+from stagepass.decision import Decision
+from stagepass.journal import Journal
+from stagepass.review import AdmissionRequest
+from webhook import metrics
+
+# The longest that can be an image reference: what is none is not worth a line of megabytes.
+_MAX_IMAGE = 512
+
+
+class Records:
+    """Where decisions are told. Thread-safe."""
+
+    def __init__(self, cluster: str, journal: Journal | None = None) -> None:
+        self._cluster, self._journal = cluster, journal
+        self._failing = False
+
+    def keep(
+        self, request: AdmissionRequest, decision: Decision, revision: str, seconds: float
+    ) -> None:
+        """Count and write down one decision, which took `seconds`."""
+        _count(decision, seconds)
+        facts = self._facts(request, decision, revision)
+        link = {"journal": digest} if (digest := self._write(facts)) else {}
+        log.info("decision", **facts, took_ms=round(seconds * 1000, 2), **link)
+
+    def _write(self, facts: dict[str, Any]) -> str:
+        """The hash of the journal's new line, "" for none: a full disk changes no verdict (V61)."""
+        if self._journal is None:
+            return ""
+        try:
+            digest = self._journal.append(facts)
+        except OSError as error:
+            metrics.JOURNAL_FAILURES.inc()
+            if not self._failing:
+                log.error("journal.failed", error=str(error))
+            self._failing = True
+            return ""
+        if self._failing:
+            log.info("journal.works")
+        self._failing = False
+        return digest
+
+    def _facts(
+        self, request: AdmissionRequest, decision: Decision, revision: str
+    ) -> dict[str, Any]:
+        identity = request.object_id
+        return {
+            "uid": request.uid,
+            "operation": request.operation,
+            "object": f"{identity.group}/{identity.kind}/{identity.namespace}/{identity.name}",
+            "cluster": self._cluster,
+            "places": [f"{p}/{s}" for p, s in decision.places],
+            "answer": str(decision.answer),
+            "enforcement": str(decision.enforcement),
+            "allowed": decision.allowed,
+            "violations": [
+                f"{v.code} {v.path} {v.image[:_MAX_IMAGE]}" for v in decision.violations
+            ],
+            "notes": list(decision.notes),
+            "notices": list(decision.notices),
+            "evidence": sorted({m.payload_digest for m in decision.met}),
+            "policy_revision": revision,
+        }
+
+
+def _count(decision: Decision, seconds: float) -> None:
+    metrics.DECISION_SECONDS.observe(seconds)
+    for pipeline, stage in decision.places or (("", ""),):
+        place = f"{pipeline}/{stage}" if stage else "unlisted"
+        labels = (place, str(decision.answer), str(decision.allowed).lower())
+        metrics.DECISIONS.labels(*labels).inc()
+    for note in decision.notes:
+        metrics.NOTES.labels(str(note)).inc()
+    for violation in decision.violations:
+        metrics.VIOLATIONS.labels(str(violation.code)).inc()
