@@ -73,7 +73,9 @@ def _verifiers(settings: Settings) -> Callable[[PolicySet], Verifier]:
                 continue
             # The hosts that may be asked are the policy's, so each set has a client of its own.
             registry = RegistrySource(
-                RegistryClient(settings.registries, settings.credentials, policy.hosts())
+                RegistryClient(
+                    settings.registries, settings.credentials, policy.hosts(), observe=_counted
+                )
             )
             retired.append(registry)
             sources.append(Breaker(registry))
@@ -93,6 +95,10 @@ def _tell_cache_failure(error: StagepassError) -> None:
 
 def _journal(state: Path | None) -> Journal | None:
     return Journal(state / "journal") if state else None
+
+
+def _counted(host: str, result: str) -> None:
+    metrics.REGISTRY_REQUESTS.labels(host, result).inc()
 
 
 def _close_later(source: RegistrySource) -> None:

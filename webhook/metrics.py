@@ -51,6 +51,12 @@ POLICY_LOADED = Gauge(
     "When the set in force was loaded, Unix time, in the worker where that is longest ago; 0: never.",
     multiprocess_mode="livemin",
 )
+REGISTRY_REQUESTS = Counter(
+    "stagepass_registry_requests_total",
+    "Requests to registries. host: one that the policy set or the settings name. result: the HTTP"
+    " status, or 'error'.",
+    ["host", "result"],
+)
 POLICY_EXPIRY = Gauge(
     "stagepass_policy_expiry_timestamp_seconds",
     "When the signature of the set in force expires, Unix time; 0 for a set that need not be signed.",

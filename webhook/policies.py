@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from stagepass import log
 from stagepass.attestor import PublicKey
+from stagepass.clock import format_time
 from stagepass.policy.load import PolicyError
 from stagepass.policy.model import PolicySet
 from stagepass.policy.store import load_files, read_directory, revision_of
@@ -38,7 +40,7 @@ class Policies:
         self.problem = "not read yet"
         self._directory, self._make_verifier = directory, make_verifier
         self._root_key, self._marks = root_key, marks or HighWater(None)
-        self._refused = self._pending = ""
+        self._refused = self._pending = self._told = ""
         self._stop = threading.Event()
 
     def watch(self) -> None:
@@ -98,10 +100,20 @@ class Policies:
 
     def _whole(self) -> None:
         """What is on disk is what is in force."""
+        self._tell_of_age()
         self._refused = ""
         if self.problem:
             self.problem = ""
             metrics.POLICY_BROKEN.set(0)
+
+    def _tell_of_age(self) -> None:
+        """Once for each set: after its end every answer is undetermined."""
+        policy = self.verifier.policy if self.verifier else None
+        if policy is None or policy.expires is None or policy.revision == self._told:
+            return
+        if policy.is_ageing(datetime.now(UTC)):
+            self._told = policy.revision
+            log.error("policy.expiring", expires=format_time(policy.expires))
 
     def _refuse(self, error: Exception) -> None:
         known = error.errors if isinstance(error, PolicyError) else ()

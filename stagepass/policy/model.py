@@ -237,7 +237,7 @@ class PolicySet:
     """
     A loaded set. `revision` is the hex sha256 of its files; `keys` holds every key once.
 
-    `expires` is the end of a signed set's life, None for one that is not signed.
+    `issued` and `expires` bound a signed set's life, None for one that is not signed.
     """
 
     revision: str
@@ -248,8 +248,15 @@ class PolicySet:
     baselines: tuple[Baseline, ...] = ()
     exempt: tuple[Exemption, ...] = ()
     revocations: Revocations | None = None
+    issued: datetime | None = None
     expires: datetime | None = None
     sequence: int = 0
+
+    def is_ageing(self, now: datetime) -> bool:
+        """Whether 80 % of a signed set's life is over: time to sign it again."""
+        if self.issued is None or self.expires is None:
+            return False
+        return now >= self.issued + (self.expires - self.issued) * 0.8
 
     def at(self, place: Place) -> Iterator[tuple[Pipeline, Stage]]:
         """Every stage that names `place`, with its pipeline."""

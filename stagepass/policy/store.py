@@ -78,7 +78,9 @@ def load_files(files: dict[str, bytes], root_key: PublicKey | None = None) -> Po
             [InputError(error.message, where=SIGNATURE_FILE, hint=error.hint)]
         ) from error
     policy = load(files, revision)
-    return replace(policy, expires=signature.expires, sequence=signature.sequence)
+    return replace(
+        policy, issued=signature.issued, expires=signature.expires, sequence=signature.sequence
+    )
 
 
 def sign_directory(

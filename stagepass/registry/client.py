@@ -32,7 +32,7 @@ from stagepass.registry.content import (
 from stagepass.registry.replies import Throttled, expect, hashed, unavailable
 from stagepass.registry.session import Resource, Session
 from stagepass.registry.settings import RegistrySettings
-from stagepass.registry.transport import Reply, origin
+from stagepass.registry.transport import Observer, Reply, origin
 
 MAX_PAGES = 5
 MAX_REDIRECTS = 3
@@ -63,8 +63,9 @@ class RegistryClient:
         allowed_hosts: frozenset[str],
         *,
         ca_file: Path | None = None,
+        observe: Observer | None = None,
     ) -> None:
-        self.session = Session(settings, credentials, allowed_hosts, ca_file)
+        self.session = Session(settings, credentials, allowed_hosts, ca_file, observe)
 
     def __enter__(self) -> Self:
         return self

@@ -13,7 +13,7 @@ from stagepass.registry.auth import Credentials
 from stagepass.registry.logins import Logins
 from stagepass.registry.replies import unavailable
 from stagepass.registry.settings import RegistrySettings
-from stagepass.registry.transport import Reply, Transport, origin
+from stagepass.registry.transport import Observer, Reply, Transport, origin
 
 CONNECTIONS = 8
 """Kept for each host; more are opened when needed."""
@@ -45,10 +45,13 @@ class Session:
         credentials: Credentials,
         allowed_hosts: frozenset[str],
         ca_file: Path | None,
+        observe: Observer | None = None,
     ) -> None:
         self.settings, self._allowed = settings, allowed_hosts
         hosts = len(allowed_hosts) + len(settings.redirects) + len(settings.plain_http)
-        self._transport = Transport(per_host=CONNECTIONS, hosts=max(hosts, 10), ca_file=ca_file)
+        self._transport = Transport(
+            per_host=CONNECTIONS, hosts=max(hosts, 10), ca_file=ca_file, observe=observe
+        )
         self._logins = Logins(credentials, settings, self._transport)
 
     def close(self) -> None:

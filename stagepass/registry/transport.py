@@ -8,7 +8,7 @@ import io
 import socket
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
@@ -60,11 +60,18 @@ class Reply:
         return url
 
 
+Observer = Callable[[str, str], None]
+"""Told of each request: `host[:port]`, and the status or `error`."""
+
+
 class Transport:
     """A pool of connections, `per_host` kept for each host. Thread-safe."""
 
-    def __init__(self, *, per_host: int, hosts: int, ca_file: Path | None) -> None:
+    def __init__(
+        self, *, per_host: int, hosts: int, ca_file: Path | None, observe: Observer | None = None
+    ) -> None:
         """`ca_file` (PEM) replaces the system's authorities. Raises `InputError`."""
+        self._observe = observe or _unobserved
         self._pools = urllib3.PoolManager(
             num_pools=hosts,
             maxsize=per_host,
@@ -93,14 +100,17 @@ class Transport:
         Raises `Unavailable`: `DEADLINE`, `EVIDENCE_LIMIT` for a body over `max_bytes`, whatever
         Content-Length claims, or `REGISTRY_UNAVAILABLE`.
         """
+        host = urlsplit(url).netloc
         try:
             response = self._open(method, url, deadline, {**_HEADERS, **headers}, body)
             try:
-                data = _read(response, urlsplit(url).netloc, max_bytes)
+                data = _read(response, host, max_bytes)
             finally:
                 response.close()
         except (exceptions.HTTPError, http.client.HTTPException, OSError) as error:
-            raise _unavailable(urlsplit(url).netloc, error, deadline) from error
+            self._observe(host, "error")
+            raise _unavailable(host, error, deadline) from error
+        self._observe(host, str(response.status))
         return Reply(url, response.status, response.headers, data)
 
     def _open(
@@ -255,3 +265,7 @@ def _reason(error: Exception) -> str:
             return f"TLS failed ({getattr(error.args[0], 'verify_message', '') or 'handshake'})"
         case _:
             return "the answer broke off or is not HTTP"
+
+
+def _unobserved(host: str, result: str) -> None:
+    """Nobody counts."""

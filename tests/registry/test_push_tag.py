@@ -157,6 +157,25 @@ def test_what_another_writer_takes_away_is_put_back(
     assert [each["digest"] for each in index(registry, image)["manifests"]] == [str(stored)]
 
 
+def test_what_a_writer_who_has_gone_added_is_put_back_too(
+    registry: Registry, client: RegistryClient, image: ImageRef
+) -> None:
+    """Nobody else would: whoever added it went away when all was well."""
+    before = entry(registry.put_manifest(REPOSITORY, b"{}"))
+    write(registry, image, before)
+    with ThreadPoolExecutor(1) as writer:
+        pushed = writer.submit(push, client, image, seconds=20)
+        until = time.monotonic() + 10
+        while len(index(registry, image)["manifests"]) < 2:
+            assert time.monotonic() < until
+        write(registry, image)
+        stored = str(pushed.result())
+    assert {each["digest"] for each in index(registry, image)["manifests"]} == {
+        before["digest"],
+        stored,
+    }
+
+
 def test_what_is_taken_away_for_ever_is_unavailable(
     registry: Registry, client: RegistryClient, image: ImageRef
 ) -> None:

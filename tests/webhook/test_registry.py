@@ -115,6 +115,20 @@ def test_what_a_registry_keeps_from_us_is_undetermined(
     assert server.judge(create(image))["allowed"] is True
 
 
+def test_requests_are_counted_by_host_and_result(server: Server, registry: Registry) -> None:
+    """A registry that fails shows in the metrics before it shows in a stalled rollout."""
+    image = _attested(server, registry)
+    registry.faults = Faults(status=500)
+    _undetermined(server, image, "REGISTRY_UNAVAILABLE")
+    registry.faults = Faults()
+    assert server.judge(create(image))["allowed"] is True
+
+    text = server.get("/metrics").body.decode()
+    name = "stagepass_registry_requests_total"
+    assert f'{name}{{host="{registry.host}",result="500"}}' in text
+    assert f'{name}{{host="{registry.host}",result="200"}}' in text
+
+
 def test_a_registry_that_is_not_there_is_undetermined(tmp_path: Path) -> None:
     with closing(socket.socket()) as reserved:
         reserved.bind(("127.0.0.1", 0))

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+import pytest
+
 from stagepass.policy.model import PolicySet
+from stagepass.policy.store import sign_directory
+from stagepass.signing import PrivateKey
 from stagepass.verifier import Verifier
 from tests.webhook.shop import Shop
+from tests.world import DAY
 from webhook.policies import Policies
 
 
@@ -86,3 +93,29 @@ def test_a_verifier_that_cannot_be_made_leaves_the_old_one_in_force(shop: Shop) 
 
     assert policies.verifier is made[0]
     assert "no second one" in policies.problem
+
+
+def test_a_signed_set_near_its_end_is_told_once(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From 80 % of its life: after its end every answer is undetermined."""
+    root, now = PrivateKey.generate(), datetime.now(UTC)
+    sign_directory(shop.policy, root, issued=now - 9 * DAY, expires=now + DAY)
+    policies = Policies(shop.policy, lambda policy: Verifier(policy, []), root.public)
+
+    for _ in range(3):
+        policies.poll()
+
+    assert policies.problem == ""
+    assert capsys.readouterr().out.count('"policy.expiring"') == 1
+
+
+def test_a_young_signed_set_is_no_news(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    root, now = PrivateKey.generate(), datetime.now(UTC)
+    sign_directory(shop.policy, root, issued=now - DAY, expires=now + DAY)
+    policies = Policies(shop.policy, lambda policy: Verifier(policy, []), root.public)
+
+    policies.poll()
+
+    assert policies.problem == ""
+    assert "policy.expiring" not in capsys.readouterr().out
