@@ -218,7 +218,7 @@ ROWS = (
         "many containers, slow registry",
         (
             Case("200", Door.WEBHOOK, raw.slow, "undetermined DEADLINE PASS_MISSING, in time"),
-            *registry(MISSING, containers_200_of_a_quick_one=raw.many(200)),
+            *registry(MISSING, containers_40_of_a_quick_one=raw.many(40)),
             *registry("undetermined EVIDENCE_LIMIT", containers_501=raw.many(501)),
         ),
     ),
