@@ -1,4 +1,4 @@
-"""What the kernel says about processes of ours: their CPU time and their sockets (Linux only)."""
+"""What the kernel says about processes of ours: their CPU time, memory and sockets (Linux only)."""
 
 from __future__ import annotations
 
@@ -24,6 +24,13 @@ def cpu_seconds(pids: Iterable[int]) -> float:
     clock that clock_getcpuclockid(3) names for a process.
     """
     return sum(time.clock_gettime((~pid << 3) | 2) for pid in pids)
+
+
+def resident_mib(pid: int) -> float:
+    """VmRSS in MiB: pages it has in memory, shared ones too (proc(5), `/proc/PID/status`)."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    (kib,) = (line.split()[1] for line in lines if line.startswith("VmRSS:"))
+    return int(kib) / 1024
 
 
 def listeners(port: int) -> int:

@@ -25,15 +25,18 @@ _START_SECONDS, _END_SECONDS = 30.0, 15.0
 
 
 class Server:
-    """One of the two on a free loopback port, until the `with` block ends."""
+    """One of the two on a free loopback port, until the `with` block ends; `cache` is shared evidence."""
 
-    def __init__(self, module: tuple[str, ...], site: Site, evidence: str) -> None:
+    def __init__(
+        self, module: tuple[str, ...], site: Site, evidence: str, cache: Path | None = None
+    ) -> None:
         self.port = _free_port()
         environment = {
             **os.environ,
             "STAGEPASS_CLUSTER": CLUSTER,
             "STAGEPASS_POLICY": str(site.policy),
             "STAGEPASS_EVIDENCE": evidence,
+            "STAGEPASS_CACHE_DIR": str(cache or ""),
             "STAGEPASS_TLS_DIR": str(site.tls),
             "STAGEPASS_BIND": f"127.0.0.1:{self.port}",
             "STAGEPASS_WORKERS": str(WORKERS),
