@@ -13,7 +13,7 @@ from stagepass.cli import options
 from stagepass.cli.keys import passphrase
 from stagepass.cli.passes import Asked
 from stagepass.cli.report import Judged, show
-from stagepass.cli.signed import publish, sign
+from stagepass.cli.signed import publish, sign, storing
 from stagepass.digest import ImageRef
 from stagepass.errors import AttestationError, InputError
 from stagepass.predicates.members import STAGE_PASSED
@@ -46,6 +46,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--observed-to", type=options.TIME, help="Until when it was watched (RFC 3339).")
 @click.option("--source", metavar="URI@COMMIT", help="What it was built from; recorded.")
 @click.option("--valid-for", type=options.DURATION, default="30d", show_default=True)
+@storing
 @options.evidence
 @options.offline
 @options.now

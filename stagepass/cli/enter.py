@@ -13,7 +13,7 @@ from stagepass.cli import options
 from stagepass.cli.keys import passphrase
 from stagepass.cli.passes import Asked
 from stagepass.cli.report import Judged, show
-from stagepass.cli.signed import publish, sign
+from stagepass.cli.signed import publish, sign, storing
 from stagepass.digest import ImageRef
 from stagepass.errors import InputError
 from stagepass.predicates.entered import StageEntered
@@ -43,6 +43,7 @@ _PATH = click.Path(path_type=Path)
     "--cluster-uid", help="The UID of its kube-system namespace; by default the policy's."
 )
 @click.option("--valid-for", type=options.DURATION, default="30d", show_default=True)
+@storing
 @options.evidence
 @options.offline
 @options.now

@@ -8,7 +8,7 @@ from importlib import import_module
 import click
 
 from stagepass import __version__
-from stagepass.errors import StagepassError
+from stagepass.errors import StagepassError, Unavailable
 
 USAGE, UNDETERMINED = 64, 2
 
@@ -73,6 +73,9 @@ def run(arguments: list[str]) -> int:
         return USAGE
     except click.Abort:
         return USAGE
+    except Unavailable as error:
+        click.secho(f"could not find out: {error}", err=True, fg="yellow")
+        return UNDETERMINED
     except StagepassError as error:
         click.secho(f"error: {error}", err=True, fg="red")
         return USAGE

@@ -12,7 +12,7 @@ import click
 from stagepass import strictjson
 from stagepass.cli import options, places
 from stagepass.cli.keys import passphrase
-from stagepass.cli.signed import publish, sign
+from stagepass.cli.signed import publish, sign, storing
 from stagepass.digest import ImageRef
 from stagepass.errors import InputError
 from stagepass.predicates.members import APPROVAL, BREAK_GLASS, Scope
@@ -30,6 +30,7 @@ def _about_a_stage(command: F) -> F:
         options.output,
         options.offline,
         options.evidence,
+        storing,
         click.option("--namespace", multiple=True, help="Only there. Repeatable; default: all."),
         click.option("--cluster", multiple=True, help="Only there. Repeatable; default: all."),
         click.option("--pipeline", help="The pipeline; --policy finds it where there is only one."),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from stagepass import __version__
+from stagepass.cli.main import run
 from tests.cli.conftest import Shop
 from tests.world import DIGEST, IMAGE
 
@@ -124,3 +127,15 @@ def test_an_output_that_nobody_reads_is_no_success(shop: Shop) -> None:
         assert process.stdout is not None
         process.stdout.close()
         assert process.wait() != 0
+
+
+def test_a_registry_that_cannot_be_asked_is_2_for_a_signing_command_too(tmp_path: Path) -> None:
+    """Nobody knows whether the pass was stored; 64 would say that the command was wrong."""
+    with closing(socket.socket()) as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        host = f"127.0.0.1:{reserved.getsockname()[1]}"
+        run(["keys", "generate", str(tmp_path), "--name", "k"])
+        image = f"{host}/shop/app@{IMAGE.digest}"
+        given = ("--key", str(tmp_path / "k.key"), "--stage", "test", "--pipeline", "shop")
+
+        assert run(["attest", image, *given, "--cluster", "test"]) == 2
