@@ -192,4 +192,5 @@ POLICY_SET: Table = {
     "revocations": _revocations,
     "expires": _EXPIRES,
     "sequence": silent,
+    "issued": silent,
 }

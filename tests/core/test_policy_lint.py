@@ -148,6 +148,7 @@ class TestFinalStageAsksNothing:
         [
             ({}, []),
             ({"images": ["**"], "clusters": DROP}, []),
+            ({"namespaces": ["shop", "shop-*"], "clusters": ["prod-eu", "prod-us"]}, []),
             ({"namespaces": ["shop", "shop-*", "more"]}, []),
             ({"namespaces": ["shop"]}, ["final-stage-asks-nothing"]),
             ({"clusters": ["prod-eu"]}, ["final-stage-asks-nothing"]),

@@ -180,6 +180,13 @@ def test_an_emergency_is_told() -> None:
     assert judge([BUILT, changed(BROKEN, {"breakGlass.validFor": "5h"})]).answer is Answer.DENIED
 
 
+def test_there_may_be_no_evidence_at_all() -> None:
+    without = {name: value for name, value in CASE.items() if name != "evidence"}
+    (case,) = read(without)
+
+    assert case.judge(full_set()) == judge([])
+
+
 def test_evidence_about_one_image_says_nothing_of_another() -> None:
     """Without an image it is about every image of the case, so that an object is quickly described."""
     other = f"registry.example.com/shop/cart@{OTHER_DIGEST}"

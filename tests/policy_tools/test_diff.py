@@ -171,6 +171,7 @@ class TestRevocations:
         assert self.effects(self.LIST, warning) == [
             ("looser", "revocations", "onExpired is warn, was deny")
         ]
+        assert [e for e, _, _ in self.effects(warning, later)] == ["changed", "stricter"]
 
 
 class TestCoverage:
@@ -186,6 +187,13 @@ class TestCoverage:
 
     def test_what_was_unlisted_and_ran_may_be_refused(self) -> None:
         assert self.effect(unlisted="audit") == ["changed"]
+
+    @pytest.mark.parametrize(("old", "new"), [("audit", "deny"), ("deny", "audit")])
+    def test_in_either_of_the_sets(self, old: str, new: str) -> None:
+        before = full_set({"defaults.unlisted": old})
+        after = full_set({**MORE, "defaults.unlisted": new})
+
+        assert ("changed", "pipeline shop") in {(e, where) for e, where, _ in lines(before, after)}
 
     def test_what_was_exempt_may_be_refused(self) -> None:
         exempt = {
