@@ -50,8 +50,9 @@ def _labels(gate: Gate) -> str:
     name = ("label", "namespace", gate.namespace, "--overwrite", own)
     gate.control_plane.kubectl(*name, check=False)
     said.append(run(gate, image))
-    kept = gate.control_plane.kubectl("get", "namespace", "-l", own, "-o", "name").stdout
-    return f"{' '.join(sorted(set(said)))}; with the name of another: {kept!r}"
+    named = gate.control_plane.kubectl("get", "namespace", "-l", own, "-o", "name").stdout
+    kept = f"namespace/{gate.namespace}" in named.split()
+    return f"{' '.join(sorted(set(said)))}; with the name of another: {kept}"
 
 
 def _label(gate: Gate) -> str:
@@ -148,7 +149,7 @@ def _rewritten_host(gate: Gate) -> str:
 
 
 KUBE_SYSTEM = case("kube-system, kube-public", _kube_system, f"{_UNLISTED}, {_UNLISTED}")
-LABELS = case("five changes", _labels, f"{_MISSING}; with the name of another: ''")
+LABELS = case("five changes", _labels, f"{_MISSING}; with the name of another: False")
 LABEL = case("the change itself", _label, "admitted, not asked", "denied")
 NEW_NAMESPACE = case("D in a new one", _new_namespace, _UNLISTED)
 SKIP_LABEL = case("on a Pod", _skip_label, _MISSING)
