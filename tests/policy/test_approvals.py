@@ -9,6 +9,7 @@ import pytest
 
 from stagepass.clock import format_time
 from stagepass.decision import Answer
+from stagepass.policy.evaluate import wanted
 from stagepass.stage import Place
 from tests.policy.signed import approval, full_evidence, key, policy, shop
 from tests.world import DAY, DROP, HOUR, IMAGE, NOW, OTHER_DIGEST, PROD_US, SECOND, codes, judged
@@ -247,6 +248,10 @@ def test_more_owners_than_there_are_can_never_approve() -> None:
 
 def test_a_stage_without_approvals_asks_for_none() -> None:
     evidence = full_evidence()
+    approvals = "https://stagepass.dev/attestation/approval/v1"
+
+    assert approvals in wanted(SHOP, IMAGE, PROD_US)
+    assert approvals not in wanted(policy(), IMAGE, PROD_US)
 
     assert judged(policy(), evidence).answer is Answer.ADMITTED
     assert judged(policy(), [*evidence[:3], evidence[-1]]).answer is Answer.ADMITTED

@@ -116,9 +116,9 @@ def test_it_is_looked_for_where_it_may_be_used() -> None:
 
 def test_an_admission_by_it_is_never_kept() -> None:
     """Each restart says so again, and the moment it is over nothing is admitted any more."""
-    source = MemorySource([emergency(valid_for=2 * HOUR)])
+    source = MemorySource([emergency(valid_for=HOUR / 2)])
     verifier = Verifier(SHOP, [source], DecisionCache())
-    moments = (NOW, NOW + SECOND, NOW + HOUR, NOW + 2 * HOUR)
+    moments = (NOW, NOW + SECOND, NOW + HOUR / 2 - SECOND, NOW + HOUR / 2)
     decisions = [
         verifier.decide(IMAGE, PROD_EU, now=now, deadline=Deadline.after(60)) for now in moments
     ]
@@ -126,3 +126,4 @@ def test_an_admission_by_it_is_never_kept() -> None:
     assert [d.notes for d in decisions] == [(Code.BREAK_GLASS,)] * 3 + [()]
     assert all(d.warnings for d in decisions[:3])
     assert decisions[3].answer is Answer.DENIED
+    assert [d.valid_until for d in decisions[:3]] == list(moments[:3])

@@ -138,7 +138,13 @@ def test_it_never_beats_a_pipeline_that_covers_the_image() -> None:
 def test_lifting_only_the_floor_under_a_listed_image_is_told_and_never_kept() -> None:
     """Where an exemption changes the answer it must not be silent, nor outlive its end in a cache."""
     ours = {**ENTRY, "namespaces": ["shop"], "images": ["registry.example.com/**"]}
-    policy = exempting(ours, floor=True)
+    elsewhere = {
+        "kind": "Pipeline",
+        "metadata": {"name": "of another image"},
+        "images": ["docker.io/**"],
+        "stages": [{"name": "x", "clusters": ["prod-eu"], "namespaces": ["shop"]}],
+    }
+    policy = shop({"defaults.exempt": [ours]}, FLOOR, elsewhere)
     decision = judged(policy, full_evidence())
 
     assert (decision.answer, decision.notes) == (Answer.ADMITTED, (Code.EXEMPT,))
@@ -187,10 +193,11 @@ def test_each_image_is_judged_by_itself() -> None:
 
 def test_an_exempt_admission_is_never_kept_and_asks_nobody() -> None:
     source = MemorySource([])
-    verifier = Verifier(exempting(), [source], DecisionCache())
+    soon = exempting({**ENTRY, "expires": format_time(NOW + HOUR / 2)})
+    verifier = Verifier(soon, [source], DecisionCache())
     decisions = [
         verifier.decide(PROXY, SYSTEM, now=now, deadline=Deadline.after(60))
-        for now in (NOW, NOW + SECOND, NOW + HOUR, NOW + DAY)
+        for now in (NOW, NOW + SECOND, NOW + HOUR / 2 - SECOND, NOW + HOUR / 2)
     ]
 
     assert [d.notes for d in decisions] == [(Code.EXEMPT,)] * 3 + [()]

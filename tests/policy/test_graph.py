@@ -115,6 +115,20 @@ def test_soak_and_age_bind_the_own_edges_for_each_clusters_pass() -> None:
     assert codes(judged(policy, [*rest, unwatched], LAST)) == ["SOAKING"]
 
 
+def test_soak_and_age_of_the_edges_further_up_bind_those_who_wrote_them() -> None:
+    strict = {"soak": "48h", "maxAge": "1h"}
+    stages = [
+        stage("last", [edge("left")], ["last"]),
+        stage("left", [edge("test", **strict)], ["l"]),
+        stage("test", [], ["t1"]),
+    ]
+    chain = policy({"pipeline.stages": stages})
+    old = passed("test", "t1", at=NOW - DAY, watched=None)
+
+    assert judged(chain, [old, PASSES["l"]], LAST).answer is Answer.ADMITTED
+    assert judged(chain, [old], Place("l", "shop")).answer is Answer.DENIED
+
+
 def test_every_missing_ancestor_is_named_with_each_of_its_clusters() -> None:
     found = {v.requirement for v in judged(diamond(), [], LAST).violations}
 

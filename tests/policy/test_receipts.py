@@ -186,6 +186,20 @@ def test_a_date_in_the_future_is_judged_at_the_real_now() -> None:
     assert codes(judged(SHOP, [*dated, receipt(entered=ahead)])) == ["FUTURE"]
 
 
+@pytest.mark.parametrize("made", [NOW + HOUR, SATURDAY, SATURDAY + timedelta(minutes=5)])
+def test_evidence_that_was_signed_anew_after_the_entry_counts_for_what_stays(
+    made: datetime,
+) -> None:
+    """How a rotation or a clean-up ends: the same claims, by keys that are younger than the entry."""
+    young = {"validFrom": format_time(NOW + SECOND)}
+    policy = shop(
+        {f"attestors.{by}.keys": [key(by, **young)] for by in ("scanner", "test-cluster")}
+    )
+
+    bundles = [*full_evidence(made), receipt()]
+    assert judged(policy, bundles, now=SATURDAY).answer is Answer.ADMITTED
+
+
 def test_a_receipt_ahead_of_our_clock_is_of_now() -> None:
     """Within the five minutes that a signer's clock may be ahead: it never opens a window early."""
     monday = datetime(2026, 11, 30, 6, 58, tzinfo=NOW.tzinfo)
