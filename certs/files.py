@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from stagepass import wholefile
 from stagepass.errors import InputError
 
 PRIVATE = 0o600
@@ -18,24 +17,11 @@ PUBLIC = 0o644
 
 def replace(path: Path, data: bytes, *, mode: int) -> None:
     """
-    Put `data` at `path` in one step: a reader sees all of the old bytes or all of the new.
+    As `wholefile.replace`, and on the disk when it returns.
 
-    The new file has `mode`, whatever the umask, and never a wider one, not even while it is empty.
     A link is followed: what it points at is replaced. Raises `OSError`; `path` is then as it was.
     """
-    target = path.resolve()
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode & PRIVATE)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fchmod(descriptor, mode)
-            os.fsync(descriptor)
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    wholefile.replace(path.resolve(), data, mode=mode, durable=True)
 
 
 def write_pair(

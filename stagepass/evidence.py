@@ -7,13 +7,13 @@ The two are different types on purpose. Only an attestor makes the second from t
 from __future__ import annotations
 
 import errno
-import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from stagepass import wholefile
 from stagepass.bundle import MAX_BYTES
 from stagepass.decision import Code
 from stagepass.digest import Digest, ImageRef
@@ -142,11 +142,9 @@ class DirectorySource:
         The name is the bundle's own digest: two signers of one statement keep a bundle each.
         """
         target = self._folder(digest) / f"{Digest.of(bundle).hex}.sigstore.json"
-        partial = target.with_suffix(f".{os.getpid()}.part")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(bundle)
-            partial.replace(target)
+            wholefile.replace(target, bundle)
         except OSError as error:
             raise InputError(
                 f"cannot write: {error.strerror}", where=str(error.filename)

@@ -65,11 +65,6 @@ class ImageField:
     image: str
 
 
-def runs_images(group: str, kind: str) -> bool:
-    """Whether objects of this kind have image fields."""
-    return (group, kind) in _POD_SPECS
-
-
 def image_fields(group: str, kind: str, document: Mapping[str, Any] | None) -> list[ImageField]:
     """
     Every image of an object, in document order; [] for a kind that runs none.

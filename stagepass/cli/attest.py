@@ -11,9 +11,8 @@ import click
 from stagepass import strictjson
 from stagepass.cli import options
 from stagepass.cli.keys import passphrase
-from stagepass.cli.passes import Asked
-from stagepass.cli.report import Judged, show
-from stagepass.cli.signed import publish, sign, storing
+from stagepass.cli.passes import Asked, Refused
+from stagepass.cli.signed import publish, read_back, sign, storing
 from stagepass.digest import ImageRef
 from stagepass.errors import AttestationError, InputError
 from stagepass.predicates.members import STAGE_PASSED
@@ -83,23 +82,18 @@ def attest(
     if stage is None:
         text = _foreign(kind, predicate)
     else:
-        asked = Asked(image, stage, pipeline, cluster, namespace)
-        if policy_directory is None:
-            site = asked.as_given()
-        else:
-            policy = options.load_policy(policy_directory)
-            checked = asked.by_policy(policy, key.public.id, evidence, offline=offline, now=moment)
-            if isinstance(checked, Judged):
-                return show([checked], output=output, revision=policy.revision)
-            site = checked
+        asked = Asked(image, stage, pipeline, cluster, namespace, cluster_uid)
+        site = asked.site(policy_directory, key.public.id, evidence, offline=offline, now=moment)
+        if isinstance(site, Refused):
+            return site.show(output)
         details = replace(
             site,
-            environment=replace(site.environment, uid=cluster_uid or site.environment.uid),
             observed=_observed(observed_from, observed_to, moment),
             source=_source(source),
         )
         name = f"{image.name}@{digest}"
         text = details.compose(image=name, now=moment, valid_for=valid_for)
+        read_back(text, StagePassed.parse)
     signed = sign(image, digest, key, kind, text)
     return publish(signed, evidence, offline=offline, now=moment, output=output)
 

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
 
-from stagepass import strictjson
 from stagepass.cli import options
 from stagepass.cli.keys import passphrase
-from stagepass.cli.passes import Asked
-from stagepass.cli.report import Judged, show
-from stagepass.cli.signed import publish, sign, storing
+from stagepass.cli.passes import Asked, Refused
+from stagepass.cli.signed import publish, read_back, sign, storing
 from stagepass.digest import ImageRef
 from stagepass.errors import InputError
 from stagepass.predicates.entered import StageEntered
 from stagepass.predicates.members import STAGE_ENTERED
 from stagepass.signing import PrivateKey
-from stagepass.statement import MAX_BYTES, MAX_DEPTH
 
 _PATH = click.Path(path_type=Path)
 
@@ -67,21 +63,14 @@ def enter(
     """Sign that IMAGE (repository@sha256:...) was admitted to --stage, so that it can restart there."""
     moment = options.current_time(now)
     key = PrivateKey.read(key_file, passphrase(passphrase_env))
-    asked = Asked(image, stage, pipeline, cluster, namespace)
-    if policy_directory is None:
-        site = asked.as_given()
-    else:
-        policy = options.load_policy(policy_directory)
-        checked = asked.by_policy(policy, key.public.id, evidence, offline=offline, now=moment)
-        if isinstance(checked, Judged):
-            return show([checked], output=output, revision=policy.revision)
-        site = checked
+    asked = Asked(image, stage, pipeline, cluster, namespace, cluster_uid)
+    site = asked.site(policy_directory, key.public.id, evidence, offline=offline, now=moment)
+    if isinstance(site, Refused):
+        return site.show(output)
     if site.environment.namespace is None:
         raise InputError("a receipt names its namespace", hint="give --namespace, or --policy")
-    environment = replace(site.environment, uid=cluster_uid or site.environment.uid)
-    claim = StageEntered(site.pipeline, stage, environment, moment, moment + valid_for)
+    claim = StageEntered(site.pipeline, stage, site.environment, moment, moment + valid_for)
     text = claim.compose(site.policy_revision, site.inputs)
-    # What is signed reads back: an empty name is none.
-    StageEntered.parse(strictjson.loads_object(text, max_bytes=MAX_BYTES, max_depth=MAX_DEPTH))
+    read_back(text, StageEntered.parse)
     signed = sign(image, options.digest_of(image), key, STAGE_ENTERED, text)
     return publish(signed, evidence, offline=offline, now=moment, output=output)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 
 from stagepass.cli import options, places
-from stagepass.cli.report import Judged, judged_image
+from stagepass.cli.report import Judged, judged_image, show
 from stagepass.decision import Answer, Code, Decision
 from stagepass.digest import ImageRef
 from stagepass.errors import InputError
@@ -21,6 +22,18 @@ from stagepass.verifier import Verifier
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """The policy set of that revision does not let it be signed."""
+
+    judged: Judged
+    revision: str
+
+    def show(self, output: str) -> int:
+        """Say why, and return the exit code."""
+        return show([self.judged], output=output, revision=self.revision)
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """The pass asked for on the command line; None where nothing was said."""
 
@@ -29,6 +42,30 @@ class Asked:
     pipeline: str | None
     cluster: str | None
     namespace: str | None
+    cluster_uid: str | None
+
+    def site(
+        self,
+        policy_directory: Path | None,
+        key_id: str,
+        evidence: Sequence[str],
+        *,
+        offline: bool,
+        now: datetime,
+    ) -> PassDetails | Refused:
+        """What may be signed, by the policy where one is given. Raises `InputError`."""
+        if policy_directory is None:
+            found = self.as_given()
+        else:
+            policy = options.load_policy(policy_directory)
+            checked = self.by_policy(policy, key_id, evidence, offline=offline, now=now)
+            if isinstance(checked, Judged):
+                return Refused(checked, policy.revision)
+            found = checked
+        environment = found.environment
+        return replace(
+            found, environment=replace(environment, uid=self.cluster_uid or environment.uid)
+        )
 
     def as_given(self) -> PassDetails:
         """Without a policy, nothing can be filled in. Raises `InputError`."""

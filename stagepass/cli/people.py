@@ -9,16 +9,14 @@ from typing import Any, TypeVar
 
 import click
 
-from stagepass import strictjson
 from stagepass.cli import options, places
 from stagepass.cli.keys import passphrase
-from stagepass.cli.signed import publish, sign, storing
+from stagepass.cli.signed import publish, read_back, sign, storing
 from stagepass.digest import ImageRef
 from stagepass.errors import InputError
 from stagepass.predicates.members import APPROVAL, BREAK_GLASS, Scope
 from stagepass.predicates.people import APPROVED, Approval, BreakGlass
 from stagepass.signing import PrivateKey
-from stagepass.statement import MAX_BYTES, MAX_DEPTH
 
 F = TypeVar("F", bound=Callable[..., Any])
 _PATH = click.Path(path_type=Path)
@@ -110,9 +108,8 @@ def break_glass(
 
 
 def _text(claim: Approval | BreakGlass) -> bytes:
-    """What is signed, once it reads back: an empty name or reason is none. Raises `AttestationError`."""
     text = claim.compose()
-    type(claim).parse(strictjson.loads_object(text, max_bytes=MAX_BYTES, max_depth=MAX_DEPTH))
+    read_back(text, type(claim).parse)
     return text
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from stagepass import wholefile
 from stagepass.attestor import KeyRing, PublicKey
 from stagepass.cli import options
 from stagepass.cli.keys import passphrase
@@ -83,11 +84,8 @@ def revoke(
     ring = KeyRing.of([(key.public, "")])
     if isinstance(found := ring.verify(Candidate(bundle, ""), listed.digest), Rejection):
         raise InputError(f"would be refused: {found.message}")
-    partial = file.with_name(f".{file.name}.part")
     try:
-        partial.unlink(missing_ok=True)  # a link planted there would lead elsewhere
-        partial.write_bytes(bundle)
-        partial.replace(file)
+        wholefile.replace(file, bundle)
     except OSError as error:
         raise InputError(f"cannot write: {error.strerror}", where=str(file)) from error
     click.echo(f"{file}: sequence {listed.sequence}, {len(listed.entries)} entries")

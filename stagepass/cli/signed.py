@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
 import click
 
+from stagepass import strictjson
 from stagepass.attestor import KeyRing
 from stagepass.cli import options
 from stagepass.digest import Digest, ImageRef
 from stagepass.errors import InputError
 from stagepass.evidence import Candidate, Deadline, Rejection
 from stagepass.signing import PrivateKey
-from stagepass.statement import compose
+from stagepass.statement import MAX_BYTES, MAX_DEPTH, compose
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -72,6 +73,15 @@ class Signed:
     predicate_type: str
     payload_digest: Digest
     bundle: bytes
+
+
+def read_back(predicate: bytes, parse: Callable[[Mapping[str, Any]], object]) -> None:
+    """
+    Read what was composed as its reader will, before it is signed: an empty name or reason is none.
+
+    Raises `AttestationError`.
+    """
+    parse(strictjson.loads_object(predicate, max_bytes=MAX_BYTES, max_depth=MAX_DEPTH))
 
 
 def sign(

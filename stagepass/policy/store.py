@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from stagepass import wholefile
 from stagepass.attestor import PublicKey
 from stagepass.errors import InputError
 from stagepass.policy.load import PolicyError, load
@@ -103,11 +104,8 @@ def sign_directory(
         predicate=signature.compose(),
     )
     target = root / SIGNATURE_FILE
-    partial = root / f".{SIGNATURE_FILE}.part"
     try:
-        partial.unlink(missing_ok=True)  # a link planted there would lead out of the set
-        partial.write_bytes(key.sign(payload).to_bytes())
-        partial.replace(target)
+        wholefile.replace(target, key.sign(payload).to_bytes())
     except OSError as error:
         raise _refused(target, f"cannot write: {error.strerror}") from error
     return signature

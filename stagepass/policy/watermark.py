@@ -6,10 +6,9 @@ Without a persistent directory a roll-back is bounded only by what expires.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from stagepass import strictjson
+from stagepass import strictjson, wholefile
 from stagepass.errors import InputError
 from stagepass.policy.load import PolicyError
 from stagepass.policy.model import PolicySet
@@ -48,7 +47,7 @@ class HighWater:
         marks = self._read(path)
         self._compare(new, marks)
         if new != marks:
-            self._write(path, new)
+            wholefile.replace(path, strictjson.dumps(dict(new)), durable=True)
 
     def _compare(self, new: dict[str, int], marks: dict[str, int]) -> None:
         for what, sequence in new.items():
@@ -63,14 +62,6 @@ class HighWater:
             return {}
         marks = strictjson.loads_object(path.read_bytes(), max_bytes=_MAX_BYTES, max_depth=2)
         return {name: mark for name, mark in marks.items() if isinstance(mark, int)}
-
-    def _write(self, path: Path, marks: dict[str, int]) -> None:
-        partial = path.with_suffix(f".{os.getpid()}.part")
-        with partial.open("wb") as file:
-            file.write(strictjson.dumps(dict(marks)))
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
 
 
 def _refused(where: object, message: str) -> PolicyError:

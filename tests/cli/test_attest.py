@@ -266,3 +266,11 @@ def test_the_text_says_what_was_signed_and_where_it_lies(shop: Shop) -> None:
     (path,) = shop.bundles()
 
     assert result.out == f"signed {STAGE_PASSED} of {IMAGE}\n  stored in {path}\n"
+
+
+def test_a_pass_of_a_stage_without_a_name_is_never_signed(shop: Shop) -> None:
+    """It would be a pass of nothing, and reads as none."""
+    named = ("--stage", "", "--pipeline", "shop", "--cluster", "test")
+    result = shop.attest("--key", shop.key("test-cluster"), *named)
+
+    assert (result.code, shop.bundles()) == (64, [])

@@ -284,7 +284,7 @@ def test_signing_follows_no_link_that_was_planted(folder: Path, tmp_path: Path) 
 
 
 def test_a_set_that_cannot_be_written_is_a_policy_error(folder: Path) -> None:
-    (folder / f".{SIGNATURE_FILE}.part").mkdir()
+    (folder / SIGNATURE_FILE).mkdir()
 
     with pytest.raises(PolicyError, match="cannot write"):
         sign(folder)
