@@ -32,6 +32,10 @@ tools: ## build the real control plane and cosign, once per machine (needs Go; 1
 demo: .venv/run.stamp ## see the gate do its job: no cluster, no Go, no network
 	@$(BIN)/python -m examples.demo
 
+.PHONY: demo-clusters
+demo-clusters: setup tools ## see three real clusters promote a service (the Go programs come first)
+	@$(BIN)/python -m examples.clusters
+
 .PHONY: lint
 lint: setup ## ruff, mypy --strict, import contracts
 	@$(BIN)/ruff check .
@@ -52,7 +56,7 @@ fuzz: setup ## mutated reviews and bundles, for FUZZ_SECONDS (120)
 	@$(BIN)/python -m tests.fuzz
 
 .PHONY: faults
-faults: setup ## a real gate under load while one fault after another happens to it (3 minutes)
+faults: setup ## a real gate under load while one fault after another happens to it (5 minutes)
 	@$(BIN)/python -m tests.faults
 
 .PHONY: bench
@@ -65,7 +69,7 @@ vectors: setup ## try every known way past the gate and print what came of it
 
 .PHONY: lock
 lock: ## pin the requirements again, with hashes (needs uv)
-	@for name in run dev; do uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header \
+	@for name in run applier dev; do uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header \
 	  --no-annotate --python-version 3.11 requirements/$$name.in -o requirements/$$name.txt; done
 
 .PHONY: clean

@@ -1,7 +1,7 @@
 """
 The least that fetching and verifying costs in Python: no server, no policy, no checks beyond these.
 
-One thread, one kept connection, one request after the other (peers-baseline, section 5).
+One thread, one kept connection of urllib3, one request after the other (peers-baseline, section 5).
 """
 
 from __future__ import annotations

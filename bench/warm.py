@@ -21,7 +21,8 @@ _RATE = Goal(Is.AT_LEAST, 0.85)
 _NOTE = (
     "python -m webhook (2 workers, TLS, keep-alive), a Pod of {size} bytes with two images of three"
     " passes each, cache warm; the reference is a flask application that reads the body and answers"
-    " one thing, under the same gunicorn settings. {rounds} rounds of {seconds:g} s each, alternating;"
+    " one thing, under the same gunicorn settings (the gate answers reviews before flask"
+    " sees them). {rounds} rounds of {seconds:g} s each, alternating;"
     " CPU is that of all processes of the server."
 )
 

@@ -73,6 +73,7 @@ class DecisionCache:
         with self._lock:
             flight, waiting = self._flights.setdefault(key, (threading.Lock(), [0]))
             waiting[0] += 1
+            deadline.used |= waiting[0] > 1
         try:
             # A follower whose own deadline passes asks for itself and fails there with `DEADLINE`.
             held = flight.acquire(timeout=deadline.remaining())

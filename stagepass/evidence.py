@@ -64,11 +64,16 @@ class Evidence:
     rejections: tuple[Rejection, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Deadline:
-    """One time limit shared by everything a decision does, on the `time.monotonic()` clock."""
+    """
+    One time limit shared by everything a decision does, on the `time.monotonic()` clock.
+
+    `used`: whether a source was asked under it, or another's search waited for.
+    """
 
     at: float
+    used: bool = False
 
     @classmethod
     def after(cls, seconds: float) -> Deadline:

@@ -13,20 +13,44 @@ from typing import Any
 
 from stagepass.errors import InputError
 
-# (group, kind) -> the members that lead to the pod spec. Versions do not matter: a spec that moved
-# between versions would be a new kind of object, and the API server converts (matchPolicy).
-_POD_SPECS: Mapping[tuple[str, str], tuple[str, ...]] = {
-    ("", "Pod"): ("spec",),
-    ("", "PodTemplate"): ("template", "spec"),
-    ("", "ReplicationController"): ("spec", "template", "spec"),
-    **{
-        ("apps", kind): ("spec", "template", "spec")
-        for kind in ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet")
-    },
-    ("batch", "Job"): ("spec", "template", "spec"),
-    ("batch", "CronJob"): ("spec", "jobTemplate", "spec", "template", "spec"),
+Path = tuple[str, ...]
+"""The members that lead to something, `*` for every item of a list."""
+EACH = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePaths:
+    """
+    Where objects of one kind hold images: in pod templates, and in members of their own.
+
+    `complete`: an object without its pod template is no object of the kind.
+    """
+
+    templates: tuple[Path, ...] = ()
+    images: tuple[Path, ...] = ()
+    complete: bool = False
+
+
+Custom = Mapping[tuple[str, str], ImagePaths]
+"""(group, kind) of custom resources, as the policy names them."""
+
+# Versions do not matter: a spec that moved between versions would be a new kind of object, and the
+# API server converts (matchPolicy).
+BUILT_IN: Custom = {
+    key: ImagePaths((steps,), complete=True)
+    for key, steps in {
+        ("", "Pod"): (),
+        ("", "PodTemplate"): ("template",),
+        ("", "ReplicationController"): ("spec", "template"),
+        ("apps", "Deployment"): ("spec", "template"),
+        ("apps", "ReplicaSet"): ("spec", "template"),
+        ("apps", "StatefulSet"): ("spec", "template"),
+        ("apps", "DaemonSet"): ("spec", "template"),
+        ("batch", "Job"): ("spec", "template"),
+        ("batch", "CronJob"): ("spec", "jobTemplate", "spec", "template"),
+    }.items()
 }
-_LISTS = ("containers", "initContainers", "ephemeralContainers")
+LISTS = ("containers", "initContainers", "ephemeralContainers")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -65,26 +89,73 @@ class ImageField:
     image: str
 
 
-def image_fields(group: str, kind: str, document: Mapping[str, Any] | None) -> list[ImageField]:
+def image_fields(
+    group: str, kind: str, document: Mapping[str, Any] | None, custom: Custom | None = None
+) -> list[ImageField]:
     """
     Every image of an object, in document order; [] for a kind that runs none.
 
     Raises `InputError` where a workload has an empty or misshapen object, spec or container list:
     nothing to judge must never read as nothing wrong (Kyverno 0b4d37bd87).
     """
-    steps = _POD_SPECS.get((group, kind))
-    if steps is None:
+    paths = paths_of(group, kind, custom)
+    if paths is None:
         return []
-    spec: Any = document
-    for step in steps:
-        spec = spec.get(step) if isinstance(spec, dict) else None
-    path = ".".join(steps)
-    if not isinstance(spec, dict):
-        raise InputError(f"{kind} has no {path}")
-    if not spec.get("containers"):
-        raise InputError(f"{kind} has no {path}.containers")
-    found = [f for name in _LISTS for f in _containers(spec.get(name), name, f"{path}.{name}")]
-    return [*found, *_volumes(spec.get("volumes"), f"{path}.volumes")]
+    found = [f for at, template in templates(paths, kind, document) for f in _of_pod(at, template)]
+    for path in paths.images:
+        for at, value in reach(document or {}, path):
+            if not isinstance(value, str):
+                raise InputError(f"{at} is not text")
+            found.append(ImageField(at, (kind, at), value))
+    return found
+
+
+def paths_of(group: str, kind: str, custom: Custom | None = None) -> ImagePaths | None:
+    """Where objects of a kind hold images, or None for a kind that runs none."""
+    return BUILT_IN.get((group, kind)) or (custom or {}).get((group, kind))
+
+
+def templates(
+    paths: ImagePaths, kind: str, document: Mapping[str, Any] | None
+) -> list[tuple[str, Mapping[str, Any]]]:
+    """
+    Every pod template of an object, with its path ("" for a Pod); each has a spec with containers.
+
+    Raises `InputError` where one has not.
+    """
+    found = []
+    for path in paths.templates:
+        reached = list(reach(document or {}, path))
+        if paths.complete and not reached:
+            raise InputError(f"{kind} has no {'.'.join(path)}.spec")
+        for at, template in reached:
+            here = f"{at}.spec" if at else "spec"
+            spec = template.get("spec") if isinstance(template, dict) else None
+            if not isinstance(spec, dict):
+                raise InputError(f"{kind} has no {here}")
+            if not spec.get("containers"):
+                raise InputError(f"{kind} has no {here}.containers")
+            found.append((at, template))
+    return found
+
+
+def reach(value: Any, path: Path, at: str = "") -> Iterator[tuple[str, Any]]:
+    """
+    What stands at `path` below `value`, each with its path in words; nothing where it is left out.
+
+    Raises `InputError` where a member on the way is no mapping or list.
+    """
+    if value is None:
+        return
+    if not path:
+        yield at, value
+    elif path[0] == EACH:
+        for index, item in enumerate(_list(value, at)):
+            yield from reach(item, path[1:], f"{at}[{index}]")
+    elif isinstance(value, dict):
+        yield from reach(value.get(path[0]), path[1:], f"{at}.{path[0]}" if at else path[0])
+    else:
+        raise InputError(f"{at or 'it'} is not an object")
 
 
 def slots(fields: list[ImageField]) -> dict[tuple[str, str], str] | None:
@@ -93,6 +164,13 @@ def slots(fields: list[ImageField]) -> dict[tuple[str, str], str] | None:
     if len(found) != len(fields) or any(name == "" for _, name in found):
         return None
     return found
+
+
+def _of_pod(at: str, template: Mapping[str, Any]) -> Iterator[ImageField]:
+    spec, path = template["spec"], f"{at}.spec" if at else "spec"
+    for name in (*LISTS, "volumes"):
+        read = _volumes if name == "volumes" else _containers
+        yield from read(spec.get(name), f"{at}.{name}" if at else name, f"{path}.{name}")
 
 
 def _containers(value: object, name: str, path: str) -> Iterator[ImageField]:
@@ -105,7 +183,7 @@ def _containers(value: object, name: str, path: str) -> Iterator[ImageField]:
         )
 
 
-def _volumes(value: object, path: str) -> Iterator[ImageField]:
+def _volumes(value: object, name: str, path: str) -> Iterator[ImageField]:
     for index, volume in enumerate(_list(value, path)):
         here = f"{path}[{index}]"
         if not isinstance(volume, dict):
@@ -115,7 +193,7 @@ def _volumes(value: object, path: str) -> Iterator[ImageField]:
             continue
         if not isinstance(image, dict):
             raise InputError(f"{here}.image is not an object")
-        slot = ("volumes", _text(volume, "name", here))
+        slot = (name, _text(volume, "name", here))
         yield ImageField(
             f"{here}.image.reference", slot, _text(image, "reference", f"{here}.image")
         )

@@ -14,6 +14,8 @@ import orjson
 
 from stagepass.errors import InputError
 
+# orjson refuses to write what is nested deeper, so what it wrote needs no second look.
+_WRITTEN_DEPTH = 254
 _GO_ESCAPES = ((b"\\u0026", b"&"), (b"\\u003c", b"<"), (b"\\u003e", b">"))
 
 Json = dict[str, Any] | list[Any] | str | int | float | bool | None
@@ -31,9 +33,11 @@ def loads(data: bytes, *, max_bytes: int, max_depth: int) -> Any:
         value = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise InputError(f"not JSON: {error}") from error
-    if data.count(b"{") + data.count(b"[") > max_depth:  # an upper bound that is cheap to have
+    is_unambiguous = _is_unambiguous(value, data)
+    is_bounded = is_unambiguous and max_depth >= _WRITTEN_DEPTH
+    if not is_bounded and data.count(b"{") + data.count(b"[") > max_depth:  # an upper bound
         _bound_depth(value, max_depth)
-    return value if _is_unambiguous(value, data) else _loads_watching_keys(data)
+    return value if is_unambiguous else _loads_watching_keys(data)
 
 
 def _is_unambiguous(value: Any, data: bytes) -> bool:
@@ -45,13 +49,15 @@ def _is_unambiguous(value: Any, data: bytes) -> bool:
     parsed again by the slower decoder, which sees duplicates and keeps big integers whole.
     """
     text = data.rstrip()
-    if b"\\u00" in text:
-        for escape, character in _GO_ESCAPES:
-            text = text.replace(escape, character)
     try:
-        return orjson.dumps(value) == text
-    except TypeError:  # nested deeper than orjson writes (254), though not deeper than it reads
+        written = orjson.dumps(value)
+    except TypeError:  # nested deeper than orjson writes, though not deeper than it reads
         return False
+    if written == text or b"\\u00" not in text:
+        return written == text
+    for escape, character in _GO_ESCAPES:
+        text = text.replace(escape, character)
+    return written == text
 
 
 def loads_object(data: bytes, *, max_bytes: int, max_depth: int) -> dict[str, Any]:

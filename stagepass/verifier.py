@@ -3,12 +3,14 @@
 
 Sources are asked in order, and only while something is unmet: more evidence never turns admitted
 into denied, so the first batch that suffices ends the search, and an outage of the registry stops
-nothing that a directory already proves. A store is asked before all of them, and given what they
+nothing that a directory already proves. What break-glass alone admits is searched on for a moment:
+where the full evidence is found, no alarm rings. A store is asked before all of them, and given what they
 prove.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -31,6 +33,9 @@ from stagepass.policy.evaluate import evaluate, wanted
 from stagepass.policy.model import PolicySet
 from stagepass.stage import Place
 
+EMERGENCY_SECONDS = 1.0
+"""How long the full evidence is looked for, at most, once somebody broke the glass."""
+
 
 class EvidenceStore(EvidenceSource, Protocol):
     """A source that can be given bundles. Whatever it returns is verified like any other's."""
@@ -49,10 +54,12 @@ class Verifier:
         sources: Sequence[EvidenceSource],
         cache: DecisionCache | None = None,
         store: EvidenceStore | None = None,
+        objects: DecisionCache | None = None,
     ) -> None:
+        """`objects` keeps whole objects' decisions, so that they push out none of `cache`'s images."""
         self.policy = policy
         self._sources = (*([store] if store else ()), *sources)
-        self._cache, self._store = cache, store
+        self._cache, self._store, self._objects = cache, store, objects or cache
 
     def decide(
         self, image: ImageRef, place: Place, *, now: datetime, deadline: Deadline
@@ -66,18 +73,28 @@ class Verifier:
         if image.digest is None:
             return self._decide(image, place, now, deadline)
         key = (image.name, image.digest, place)
-        return self.remembered(
-            key, now, deadline, lambda: self._decide(image, place, now, deadline)
+        return self._kept(
+            self._cache, key, now, deadline, lambda: self._decide(image, place, now, deadline)
         )
 
     def remembered(
         self, key: Hashable, now: datetime, deadline: Deadline, decide: Callable[[], Decision]
     ) -> Decision:
-        """What `decide` answered for `key` under this policy set, if it admitted and still holds."""
-        if self._cache is None:
+        """What `decide` answered for an object, `key`, under this set, if it admitted and still holds."""
+        return self._kept(self._objects, key, now, deadline, decide)
+
+    def _kept(
+        self,
+        cache: DecisionCache | None,
+        key: Hashable,
+        now: datetime,
+        deadline: Deadline,
+        decide: Callable[[], Decision],
+    ) -> Decision:
+        if cache is None:
             return decide()
         try:
-            return self._cache.get_or_decide((key, self.policy.revision), now, deadline, decide)
+            return cache.get_or_decide((key, self.policy.revision), now, deadline, decide)
         except Unavailable:  # the deadline passed behind another's search; `decide` says so
             return decide()
 
@@ -88,14 +105,21 @@ class Verifier:
             return decision
         gathered: dict[bytes, Attestation | Rejection] = {}
         failures: list[Unavailable] = []
-        for source, batch in self._batches(image, image.digest, types, deadline, failures):
+        deadline.used |= bool(self._sources)
+        search = replace(deadline)
+        is_broken = False
+        for source, batch in self._batches(image, image.digest, types, search, failures):
             new = {c.data: c for c in batch if c.data not in gathered}
             found = {data: self.policy.keys.verify(c, image.digest) for data, c in new.items()}
             gathered |= found
             self._keep(source, image.digest, found)
             decision = self._judge(image, place, _evidence(gathered.values()), now)
-            if decision.answer is Answer.ADMITTED:
+            if decision.answer is not Answer.ADMITTED:
+                continue
+            if Code.BREAK_GLASS not in decision.notes:
                 return decision
+            if not is_broken:
+                search.at, is_broken = _hurried(search.at), True
         return self._undetermined(decision, failures) if failures else decision
 
     def _keep(
@@ -118,6 +142,7 @@ class Verifier:
         """Every source in turn; one that fails is noted and the next one asked."""
         for source in self._sources:
             try:
+                deadline.used = True
                 deadline.remaining()
                 for batch in source.batches(image, digest, types, deadline):
                     yield source, batch
@@ -142,8 +167,17 @@ class Verifier:
             )
             for f in failures
         }
+        # No evidence lists an image: beside that, what could not be read is told and changes nothing.
+        certain = any(v.code is Code.UNLISTED for v in decision.violations)
+        answer = Answer.DENIED if certain else Answer.UNDETERMINED
         violations = tuple(sorted({*decision.violations, *unknown}))
-        return replace(decision, answer=Answer.UNDETERMINED, violations=violations)
+        return replace(decision, answer=answer, violations=violations)
+
+
+def _hurried(at: float) -> float:
+    """A quarter of the time left until `at`: several images share one, and each must be answered."""
+    now = time.monotonic()
+    return now + max(0.0, min(EMERGENCY_SECONDS, (at - now) / 4))
 
 
 def _evidence(gathered: Collection[Attestation | Rejection]) -> Evidence:

@@ -17,11 +17,13 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from webhook.inforce import InForce
+
 _EXPIRY = "stagepass_certificate_expiry_timestamp_seconds"
 
 
-def render(tls_directory: Path) -> tuple[bytes, str]:
-    """The text, and its content type."""
+def render(tls_directory: Path | None) -> tuple[bytes, str]:
+    """The text, and its content type; None: of a process without a certificate."""
     text = b""
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         registry = CollectorRegistry()
@@ -29,7 +31,9 @@ def render(tls_directory: Path) -> tuple[bytes, str]:
     else:
         registry = CollectorRegistry()
         text = generate_latest(REGISTRY)
-    registry.register(_Certificate(tls_directory / "tls.crt"))
+    registry.register(InForce())
+    if tls_directory is not None:
+        registry.register(_Certificate(tls_directory / "tls.crt"))
     return text + generate_latest(registry), CONTENT_TYPE_LATEST
 
 

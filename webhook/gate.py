@@ -13,9 +13,10 @@ from stagepass.journal import Journal
 from stagepass.policy.refusals import refuse
 from stagepass.review import AdmissionRequest
 from stagepass.verifier import Verifier
-from webhook import answers
+from webhook import answers, metrics
 from webhook.policies import Policies
 from webhook.records import Records
+from webhook.worker import waited
 
 # What is left of the API server's own timeout after its round trip and our writing of the answer.
 _SHARE_OF_TIMEOUT = 0.8
@@ -35,20 +36,22 @@ class Gate:
         The AdmissionReview that answers `body`. Raises `InputError` where that is no review.
 
         `timeout` is what the caller grants, in seconds; ours ends before it, so that a slow registry
-        becomes an explicit refusal and not a failed call.
+        becomes an explicit refusal and not a failed call. The wait for a thread is part of it.
         """
         started = time.perf_counter()
         granted = (
             self._deadline if timeout is None else min(self._deadline, timeout * _SHARE_OF_TIMEOUT)
         )
-        deadline = Deadline.after(granted)
+        if (late := waited()) >= granted:
+            metrics.OVERDUE.inc()
+        deadline = Deadline.after(granted - late)
         request = AdmissionRequest.parse(body)
         # Taken once: the whole review, its log line and its answer are of one set.
         verifier = self._policies.verifier
         revision = verifier.policy.revision if verifier else ""
         decision = self._judge(verifier, request, deadline)
         took = time.perf_counter() - started
-        self._records.keep(request, decision, revision, took)
+        self._records.keep(request, decision, revision, took, cold=deadline.used)
         return answers.review(request.uid, decision, revision)
 
     def _judge(

@@ -16,6 +16,7 @@ from typing import Any
 
 from prometheus_client import multiprocess
 
+from webhook import inforce
 from webhook.listener import start
 from webhook.settings import Settings
 from webhook.tls import ServerContext
@@ -26,7 +27,7 @@ _children: list[subprocess.Popen[bytes]] = []
 
 wsgi_app = "webhook.app:create_app()"
 bind = [_settings.bind]
-worker_class = "gthread"
+worker_class = "webhook.worker.Worker"
 workers = _settings.workers
 # 4 threads are enough for CPU; 8 overlap the registry waits of cold decisions.
 threads = 8
@@ -61,6 +62,7 @@ def on_starting(server: Any) -> None:
 def child_exit(server: Any, worker: Any) -> None:
     """A dead worker's gauges must not be added up for ever."""
     multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # not annotated upstream
+    inforce.forget(worker.pid)
 
 
 def on_exit(server: Any) -> None:

@@ -22,9 +22,7 @@ _REQUEST_SECONDS = 10.0
 
 def start(address: str, tls_directory: Path) -> subprocess.Popen[bytes]:
     """The process, for HOST:PORT. Raises `OSError` where that cannot be bound."""
-    host, _, port = address.rpartition(":")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host.strip("[]"), int(port)), family=family) as bound:
+    with _bind(address) as bound:
         command = [
             sys.executable,
             "-m",
@@ -35,9 +33,20 @@ def start(address: str, tls_directory: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[bound.fileno()])
 
 
+def serve(address: str) -> None:
+    """In this very process, which forks nothing, for HOST:PORT. Raises `OSError` likewise."""
+    _start(_bind(address))
+
+
+def _bind(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host.strip("[]"), int(port)), family=family)
+
+
 class _Handler(BaseHTTPRequestHandler):
     timeout = _REQUEST_SECONDS
-    tls_directory = Path()
+    tls_directory: Path | None = None
 
     def do_GET(self) -> None:
         """`/metrics`, and nothing else."""
@@ -62,13 +71,17 @@ class _Server(ThreadingHTTPServer):
         """A client that went away is no event either."""
 
 
+def _start(bound: socket.socket) -> None:
+    server = _Server(("", 0), _Handler, bind_and_activate=False)
+    server.socket.close()
+    server.socket = bound
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+
 def main(descriptor: str, tls_directory: str) -> None:
     """Serve the bound socket until standard input ends."""
     _Handler.tls_directory = Path(tls_directory)
-    server = _Server(("", 0), _Handler, bind_and_activate=False)
-    server.socket.close()
-    server.socket = socket.socket(fileno=int(descriptor))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    _start(socket.socket(fileno=int(descriptor)))
     while os.read(0, 1):
         pass
 

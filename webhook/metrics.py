@@ -20,8 +20,16 @@ NOTES = Counter(
 )
 DECISION_SECONDS = Histogram(
     "stagepass_decision_seconds",
-    "Request read to answer built. The webhook's timeoutSeconds is 10: the last bucket that matters.",
+    "Request read to answer built. The webhook's timeoutSeconds is 10: the last bucket that matters."
+    " temperature: warm (from memory, or no evidence was needed) | cold (evidence was sought).",
+    ["temperature"],
     buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+# Looked up once: a look-up for each review is a lock and a dictionary of its own.
+WARM_SECONDS, COLD_SECONDS = (DECISION_SECONDS.labels(name) for name in ("warm", "cold"))
+OVERDUE = Counter(
+    "stagepass_overdue_reviews_total",
+    "Reviews whose time limit had passed before a thread was free for them; only memory admitted any.",
 )
 REFUSED_REQUESTS = Counter(
     "stagepass_refused_requests_total",

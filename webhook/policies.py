@@ -15,10 +15,10 @@ from stagepass.policy.model import PolicySet
 from stagepass.policy.store import load_files, read_directory, revision_of
 from stagepass.policy.watermark import HighWater
 from stagepass.verifier import Verifier
-from webhook import metrics
+from webhook import inforce, metrics
 
 POLL_SECONDS = 0.5
-"""A change is in force after two polls that agree (DESIGN section 6: at most 2 s)."""
+"""A change is in force after two polls that agree: at most two seconds, with a slow disk."""
 
 
 class Policies:
@@ -35,13 +35,14 @@ class Policies:
         make_verifier: Callable[[PolicySet], Verifier],
         root_key: PublicKey | None = None,
         marks: HighWater | None = None,
+        poll_seconds: float = POLL_SECONDS,
     ) -> None:
         self.verifier: Verifier | None = None
         self.problem = "not read yet"
         self._directory, self._make_verifier = directory, make_verifier
         self._root_key, self._marks = root_key, marks or HighWater(None)
         self._refused = self._pending = self._told = ""
-        self._stop = threading.Event()
+        self._poll_seconds, self._stop = poll_seconds, threading.Event()
 
     def watch(self) -> None:
         """Read the set now, then poll it from a thread of its own until `close`."""
@@ -60,7 +61,7 @@ class Policies:
         """
         loading = ""
         try:
-            files = read_directory(self._directory)
+            files = self._read()
             revision = revision_of(files)
             if self.verifier is not None and revision == self.verifier.policy.revision:
                 self._whole()
@@ -82,16 +83,21 @@ class Policies:
         """
         seen, self._pending = self._pending, revision
         if self.verifier is None and not seen:
-            seen = revision_of(read_directory(self._directory))
+            seen = revision_of(self._read())
         return revision == seen
 
+    def _read(self) -> dict[str, bytes]:
+        """A packed set was brought by somebody: without a root key, anybody could have."""
+        return read_directory(self._directory, packed=self._root_key is not None)
+
     def _run(self) -> None:
-        while not self._stop.wait(POLL_SECONDS):
+        while not self._stop.wait(self._poll_seconds):
             self.poll()
 
     def _swap(self, verifier: Verifier) -> None:
         self.verifier = verifier
         self._whole()
+        inforce.tell(verifier.policy.revision)
         metrics.POLICY_LOADS.labels("loaded").inc()
         metrics.POLICY_LOADED.set_to_current_time()
         expires = verifier.policy.expires

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
+from prometheus_client import Counter
+
 from stagepass import log
-from stagepass.decision import Decision
+from stagepass.decision import Answer, Decision
 from stagepass.journal import Journal
 from stagepass.review import AdmissionRequest
 from webhook import metrics
@@ -22,10 +25,17 @@ class Records:
         self._failing = False
 
     def keep(
-        self, request: AdmissionRequest, decision: Decision, revision: str, seconds: float
+        self,
+        request: AdmissionRequest,
+        decision: Decision,
+        revision: str,
+        seconds: float,
+        *,
+        cold: bool,
     ) -> None:
-        """Count and write down one decision, which took `seconds`."""
-        _count(decision, seconds)
+        """Count and write down one decision, which took `seconds`; `cold`: it sought evidence."""
+        (metrics.COLD_SECONDS if cold else metrics.WARM_SECONDS).observe(seconds)
+        _count(decision)
         facts = self._facts(request, decision, revision)
         link = {"journal": digest} if (digest := self._write(facts)) else {}
         log.info("decision", **facts, took_ms=round(seconds * 1000, 2), **link)
@@ -70,13 +80,17 @@ class Records:
         }
 
 
-def _count(decision: Decision, seconds: float) -> None:
-    metrics.DECISION_SECONDS.observe(seconds)
+def _count(decision: Decision) -> None:
     for pipeline, stage in decision.places or (("", ""),):
         place = f"{pipeline}/{stage}" if stage else "unlisted"
-        labels = (place, str(decision.answer), str(decision.allowed).lower())
-        metrics.DECISIONS.labels(*labels).inc()
+        _counter(place, decision.answer, decision.allowed).inc()
     for note in decision.notes:
         metrics.NOTES.labels(str(note)).inc()
     for violation in decision.violations:
         metrics.VIOLATIONS.labels(str(violation.code)).inc()
+
+
+# As many as there are places in policy sets so far: prometheus_client keeps each of them anyway.
+@cache
+def _counter(place: str, answer: Answer, allowed: bool) -> Counter:
+    return metrics.DECISIONS.labels(place, str(answer), str(allowed).lower())

@@ -1,25 +1,16 @@
-"""HTTP in, HTTP out, no decision."""
+"""What is asked beside reviews: is it alive, is it ready, how does it do."""
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, abort, current_app, request
+from flask import Blueprint, Response, abort, current_app
 
 from stagepass import strictjson
-from webhook.body import read_body
 from webhook.exposition import render
-from webhook.gate import Gate
 from webhook.policies import Policies
 from webhook.selfcheck import SelfCheck
 from webhook.settings import Settings
 
 routes = Blueprint("stagepass", __name__)
-
-
-@routes.post("/validate")
-def validate() -> Response:
-    """HTTP 200 whatever the verdict: a denial is an answer. What is no review is a 400, in `app`."""
-    gate: Gate = current_app.extensions["stagepass.gate"]
-    return _json(gate.answer(read_body(request), _seconds(request.args.get("timeout"))))
 
 
 @routes.get("/healthz")
@@ -55,9 +46,3 @@ def metrics_text() -> Response:
 
 def _json(body: bytes, status: int = 200) -> Response:
     return Response(body, status, content_type="application/json")
-
-
-def _seconds(text: str | None) -> float | None:
-    """The API server's `?timeout=10s`; anything else grants nothing and takes nothing away."""
-    number = (text or "").removesuffix("s")
-    return float(number) if number.isascii() and number.isdigit() and len(number) < 4 else None

@@ -10,6 +10,7 @@ from pathlib import Path
 from stagepass.attestor import PublicKey
 from stagepass.environ import between, read
 from stagepass.errors import InputError
+from stagepass.policy.packed import PACKED_FILE
 from stagepass.registry.auth import Credentials
 from stagepass.registry.settings import RegistrySettings
 
@@ -19,7 +20,10 @@ _MAX_PORT = 65_535
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`deadline` in seconds, below the `timeoutSeconds` of the webhook configuration."""
+    """
+    `deadline` in seconds, below the `timeoutSeconds` of the webhook configuration; `policy_poll` in
+    seconds between two looks at the policy files.
+    """
 
     cluster: str
     policy: Path
@@ -34,6 +38,7 @@ class Settings:
     tls_directory: Path
     workers: int
     deadline: float
+    policy_poll: float
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
@@ -47,7 +52,7 @@ class Settings:
             evidence=read(environ, "STAGEPASS_EVIDENCE", _evidence, "registry"),
             registries=RegistrySettings.parse(environ.get("STAGEPASS_REGISTRIES", "")),
             credentials=read(environ, "DOCKER_CONFIG", _credentials, ""),
-            bind=read(environ, "STAGEPASS_BIND", _address, "0.0.0.0:8443"),  # a Pod's own Service
+            bind=read(environ, "STAGEPASS_BIND", address, "0.0.0.0:8443"),  # a Pod's own Service
             metrics_bind=read(environ, "STAGEPASS_METRICS_BIND", _optional_address, ""),
             tls_directory=read(environ, "STAGEPASS_TLS_DIR", Path, "/etc/stagepass/tls"),
             workers=int(
@@ -59,7 +64,18 @@ class Settings:
                 )
             ),
             deadline=read(environ, "STAGEPASS_DEADLINE", between(0.1, 30), "8"),
+            # Two looks must agree, and a change is promised to be in force within two seconds.
+            policy_poll=read(environ, "STAGEPASS_POLICY_POLL", between(0.01, 0.8), "0.5"),
         )
+
+    def require_root_key(self) -> None:
+        """Raises `InputError` where a packed set, which somebody delivers, has no key to check it by."""
+        if self.policy_root_key is None and (self.policy / PACKED_FILE).exists():
+            raise InputError(
+                f"is not set, and {self.policy} holds a delivered set",
+                where="STAGEPASS_POLICY_ROOT_KEY",
+                hint="a file with the public key that signs the set",
+            )
 
 
 def _public_key(path: str) -> PublicKey | None:
@@ -85,7 +101,8 @@ def _credentials(directory: str) -> Credentials:
         raise InputError(str(error)) from error  # with the file, beside the variable
 
 
-def _address(text: str) -> str:
+def address(text: str) -> str:
+    """`text`, if it is HOST:PORT. Raises `InputError`."""
     _, colon, port = text.rpartition(":")
     if not colon or not port.isascii() or not port.isdigit() or int(port) > _MAX_PORT:
         raise InputError(f"{text!r} is not HOST:PORT", hint="like 0.0.0.0:8443")
@@ -93,7 +110,7 @@ def _address(text: str) -> str:
 
 
 def _optional_address(text: str) -> str:
-    return _address(text) if text else ""
+    return address(text) if text else ""
 
 
 def _evidence(text: str) -> tuple[str, ...]:

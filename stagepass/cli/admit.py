@@ -50,15 +50,23 @@ def admit(
 
 
 def judge_files(
-    verifier: Verifier, files: tuple[str, ...], cluster: str, namespace: str, now: datetime
+    verifier: Verifier,
+    files: tuple[str, ...],
+    cluster: str,
+    namespace: str,
+    now: datetime,
+    *,
+    empty_list: bool = False,
 ) -> list[Judged]:
     """
     Every object in `files`, each with a deadline of its own. Raises `InputError`.
 
-    All files are read before any object is judged: a bad one must not leave half an answer.
+    All files are read before any object is judged: a bad one must not leave half an answer. No object
+    at all is refused, unless it is an `empty_list` that says so: nothing judged is nothing admitted.
     """
-    requests = [(name, request) for name in files for request in _requests(name, namespace)]
-    if not requests:
+    documents = [(name, document) for name in files for document in _read(name)]
+    requests = [(name, r) for name, d in documents for r in _requests(name, d, namespace)]
+    if not requests and not (documents and empty_list):
         raise InputError("no objects", where=", ".join(files))
     return [
         Judged(name, request.object_id, _decide(verifier, cluster, request, now))
@@ -71,16 +79,19 @@ def _decide(verifier: Verifier, cluster: str, request: AdmissionRequest, now: da
     return judge_object(verifier, cluster, request, now=now, deadline=deadline)
 
 
-def _requests(name: str, namespace: str) -> Iterator[AdmissionRequest]:
+def _requests(name: str, document: Any, namespace: str) -> Iterator[AdmissionRequest]:
+    try:
+        yield from _objects(document, namespace, 0)
+    except InputError as error:
+        raise InputError(error.message, where=error.where or name, hint=error.hint) from error
+
+
+def _read(name: str) -> Iterator[Any]:
     try:
         data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except OSError as error:
         raise InputError(f"cannot read: {error.strerror}", where=name) from error
-    for document in _documents(data, name):
-        try:
-            yield from _objects(document, namespace, 0)
-        except InputError as error:
-            raise InputError(error.message, where=error.where or name, hint=error.hint) from error
+    yield from _documents(data, name)
 
 
 def _documents(data: bytes, name: str) -> Iterator[Any]:

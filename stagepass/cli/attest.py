@@ -9,10 +9,11 @@ from pathlib import Path
 import click
 
 from stagepass import strictjson
+from stagepass.attesting import read_back, sign
 from stagepass.cli import options
 from stagepass.cli.keys import passphrase
 from stagepass.cli.passes import Asked, Refused
-from stagepass.cli.signed import publish, read_back, sign, storing
+from stagepass.cli.signed import publish, storing
 from stagepass.digest import ImageRef
 from stagepass.errors import AttestationError, InputError
 from stagepass.predicates.members import STAGE_PASSED
@@ -44,7 +45,13 @@ _PATH = click.Path(path_type=Path)
 @click.option("--observed-from", type=options.TIME, help="Since when it was watched (RFC 3339).")
 @click.option("--observed-to", type=options.TIME, help="Until when it was watched (RFC 3339).")
 @click.option("--source", metavar="URI@COMMIT", help="What it was built from; recorded.")
-@click.option("--valid-for", type=options.DURATION, default="30d", show_default=True)
+@click.option(
+    "--valid-for",
+    type=options.DURATION,
+    default="30d",
+    show_default=True,
+    help="How long a pass lets in; what entered by it stays by its receipt.",
+)
 @storing
 @options.evidence
 @options.offline

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
 
-from stagepass.cli import options
+from stagepass.attesting import read_back, sign
+from stagepass.cli import options, places
 from stagepass.cli.keys import passphrase
 from stagepass.cli.passes import Asked, Refused
-from stagepass.cli.signed import publish, read_back, sign, storing
+from stagepass.cli.report import judged_image
+from stagepass.cli.signed import publish, storing
 from stagepass.digest import ImageRef
 from stagepass.errors import InputError
+from stagepass.evidence import Deadline
+from stagepass.policy.refusals import refuse
 from stagepass.predicates.entered import StageEntered
 from stagepass.predicates.members import STAGE_ENTERED
+from stagepass.predicates.passed import PassDetails
+from stagepass.receipts import renew
 from stagepass.signing import PrivateKey
 
 _PATH = click.Path(path_type=Path)
@@ -38,7 +45,19 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--cluster-uid", help="The UID of its kube-system namespace; by default the policy's."
 )
-@click.option("--valid-for", type=options.DURATION, default="30d", show_default=True)
+@click.option(
+    "--valid-for",
+    type=options.DURATION,
+    default="30d",
+    show_default=True,
+    help="Until when it lets the image stay, from now.",
+)
+@click.option(
+    "--renew",
+    "renewing",
+    is_flag=True,
+    help="With --policy: sign again the newest valid receipt for the place, with its time of entry.",
+)
 @storing
 @options.evidence
 @options.offline
@@ -55,12 +74,17 @@ def enter(
     namespace: str | None,
     cluster_uid: str | None,
     valid_for: timedelta,
+    renewing: bool,
     evidence: tuple[str, ...],
     offline: bool,
     now: datetime | None,
     output: str,
 ) -> int:
-    """Sign that IMAGE (repository@sha256:...) was admitted to --stage, so that it can restart there."""
+    """
+    Sign that IMAGE (repository@sha256:...) was admitted to --stage, so that it can restart there.
+
+    With --renew, the receipt that it has is prolonged: it must still be valid, and not be revoked.
+    """
     moment = options.current_time(now)
     key = PrivateKey.read(key_file, passphrase(passphrase_env))
     asked = Asked(image, stage, pipeline, cluster, namespace, cluster_uid)
@@ -69,8 +93,47 @@ def enter(
         return site.show(output)
     if site.environment.namespace is None:
         raise InputError("a receipt names its namespace", hint="give --namespace, or --policy")
+    claim: StageEntered | Refused
     claim = StageEntered(site.pipeline, stage, site.environment, moment, moment + valid_for)
+    if renewing:
+        claim = _renewed(asked, site, policy_directory, evidence, offline, moment, valid_for)
+    if isinstance(claim, Refused):
+        return claim.show(output)
     text = claim.compose(site.policy_revision, site.inputs)
     read_back(text, StageEntered.parse)
     signed = sign(image, options.digest_of(image), key, STAGE_ENTERED, text)
     return publish(signed, evidence, offline=offline, now=moment, output=output)
+
+
+def _renewed(
+    asked: Asked,
+    site: PassDetails,
+    policy_directory: Path | None,
+    evidence: Sequence[str],
+    offline: bool,
+    now: datetime,
+    valid_for: timedelta,
+) -> StageEntered | Refused:
+    if policy_directory is None:
+        raise InputError("--renew needs --policy: it says which receipts are valid")
+    policy = options.load_policy(policy_directory)
+    target = places.one_target(policy, asked.stage, site.pipeline, asked.image)
+    claim = renew(
+        policy,
+        site.pipeline,
+        target.stage,
+        asked.image,
+        site.environment,
+        options.sources(evidence, offline=offline, hosts=policy.hosts()),
+        now=now,
+        valid_for=valid_for,
+        deadline=Deadline.after(options.DEADLINE_SECONDS),
+    )
+    if isinstance(claim, StageEntered):
+        return claim
+    code, message = claim
+    here = ((site.pipeline, asked.stage),)
+    denial = refuse(code, message, asked.image, target.stage.enforcement, here)
+    return Refused(
+        judged_image(asked.image, site.environment.namespace or "", denial), policy.revision
+    )

@@ -11,10 +11,11 @@ from typing import Any
 
 import click
 
+from stagepass.attesting import Signed
 from stagepass.bundle import MAX_BYTES
 from stagepass.cli import options
 from stagepass.cli.report import EXIT_CODES, printable
-from stagepass.cli.signed import Signed, publish, storing
+from stagepass.cli.signed import publish, storing
 from stagepass.decision import Answer
 from stagepass.digest import Digest, ImageRef
 from stagepass.errors import AttestationError, InputError, Unavailable

@@ -13,8 +13,9 @@ from stagepass.decision import Answer, Code, Decision
 from stagepass.digest import ImageRef
 from stagepass.errors import InputError
 from stagepass.evidence import Deadline
-from stagepass.policy.model import PolicySet, Stage
+from stagepass.policy.model import PolicySet
 from stagepass.policy.refusals import refuse
+from stagepass.policy.signers import may_sign
 from stagepass.predicates.environment import Environment
 from stagepass.predicates.members import STAGE_PASSED
 from stagepass.predicates.passed import PassDetails
@@ -96,7 +97,7 @@ class Asked:
         """
         target = places.one_target(policy, self.stage, self.pipeline, self.image)
         place = target.one_place(self.cluster, self.namespace)
-        if not _may_sign(policy, target.stage, place.cluster, key_id, now):
+        if not may_sign(policy, target.stage, place.cluster, key_id, now):
             message = f"this key may not sign passes of {self.stage!r} in {place.cluster!r}"
             here = ((target.pipeline.name, self.stage),)
             return judged_image(
@@ -127,13 +128,6 @@ class Asked:
         message = f"it is admitted by {note} alone, and that is never signed for"
         here = ((target.pipeline.name, self.stage),)
         return refuse(note, message, self.image, target.stage.enforcement, here)
-
-
-def _may_sign(policy: PolicySet, stage: Stage, cluster: str, key_id: str, now: datetime) -> bool:
-    if policy.revocations is not None and key_id in policy.revocations.keys:
-        return False
-    keys = (policy.attestors[name].key(key_id) for name in stage.signed_by)
-    return any(k is not None and k.valid_at(now, now) and k.counts_in(cluster) for k in keys)
 
 
 def _inputs(decision: Decision) -> tuple[str, ...]:

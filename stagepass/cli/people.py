@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 
 import click
 
+from stagepass.attesting import read_back, sign
 from stagepass.cli import options, places
 from stagepass.cli.keys import passphrase
-from stagepass.cli.signed import publish, read_back, sign, storing
+from stagepass.cli.signed import publish, storing
 from stagepass.digest import ImageRef
 from stagepass.errors import InputError
 from stagepass.predicates.members import APPROVAL, BREAK_GLASS, Scope
@@ -32,7 +33,13 @@ def _about_a_stage(command: F) -> F:
         click.option("--namespace", multiple=True, help="Only there. Repeatable; default: all."),
         click.option("--cluster", multiple=True, help="Only there. Repeatable; default: all."),
         click.option("--pipeline", help="The pipeline; --policy finds it where there is only one."),
-        click.option("--policy", "policy_directory", type=_PATH, metavar="DIR"),
+        click.option(
+            "--policy",
+            "policy_directory",
+            type=_PATH,
+            metavar="DIR",
+            help="Find the pipeline in this set, and refuse places that the stage does not have.",
+        ),
         options.stage,
         click.option("--passphrase-env", metavar="VAR", help="The variable with its passphrase."),
         click.option("--key", "key_file", required=True, type=_PATH, help="Your private key."),
@@ -45,7 +52,13 @@ def _about_a_stage(command: F) -> F:
 @click.command()
 @_about_a_stage
 @click.option("--reason", default="", help="Why; recorded.")
-@click.option("--valid-for", type=options.DURATION, default="2d", show_default=True)
+@click.option(
+    "--valid-for",
+    type=options.DURATION,
+    default="2d",
+    show_default=True,
+    help="How long it counts; policy may end it sooner (maxAge).",
+)
 @options.now
 def approve(
     image: ImageRef,
@@ -76,7 +89,13 @@ def approve(
 @_about_a_stage
 @click.option("--reason", required=True, help="What happened; every use of this is told.")
 @click.option("--incident", default="", metavar="URI", help="Where it is tracked.")
-@click.option("--valid-for", type=options.DURATION, default="1h", show_default=True)
+@click.option(
+    "--valid-for",
+    type=options.DURATION,
+    default="1h",
+    show_default=True,
+    help="How long it counts; over the stage's maxDuration it never does.",
+)
 def break_glass(
     image: ImageRef,
     key_file: Path,

@@ -77,9 +77,17 @@ def lint(directory: Path, now: datetime | None, output: str) -> int:
 
 @policy.command("sign")
 @click.argument("directory", type=click.Path(path_type=Path))
-@click.option("--key", "key_file", required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--key", "key_file", required=True, type=click.Path(path_type=Path), help="The root key."
+)
 @click.option("--passphrase-env", metavar="VAR", help="The variable with the key's passphrase.")
-@click.option("--valid-for", type=options.DURATION, default="30d", show_default=True)
+@click.option(
+    "--valid-for",
+    type=options.DURATION,
+    default="30d",
+    show_default=True,
+    help="After it, gates answer undetermined until the set is signed again.",
+)
 @click.option(
     "--sequence",
     type=click.IntRange(min=1, max=1 << 32),

@@ -11,8 +11,8 @@ from pathlib import Path
 import click
 
 from stagepass.cli import options
-from stagepass.cli.policy_stranded import Stranded, stranded
-from stagepass.cli.report import printable, violation_json
+from stagepass.cli.policy_stranded import Running, stranded
+from stagepass.cli.report import printable
 from stagepass.policy.diff_rules import Change, Effect
 
 _COLOURS = {Effect.STRICTER: "yellow", Effect.LOOSER: "red", Effect.CHANGED: "cyan"}
@@ -56,7 +56,7 @@ def diff(
     if running is not None and cluster is None:
         raise click.UsageError("--running needs --cluster: the one it runs in")
     before, after = options.load_policy(old), options.load_policy(new)
-    lost: list[Stranded] | None = None
+    lost: Running | None = None
     if running is not None and cluster is not None:
         sources = options.sources(evidence, offline=offline, hosts=before.hosts() | after.hosts())
         moment = options.current_time(now)
@@ -70,34 +70,20 @@ def diff(
     return 1 if changes else 0
 
 
-def _show(changes: Sequence[Change], lost: Sequence[Stranded] | None) -> None:
+def _show(changes: Sequence[Change], lost: Running | None) -> None:
     for change in changes:
         mark = click.style(f"{change.effect:<9}", fg=_COLOURS[change.effect])
         click.echo(f"{mark} {change.where}: {printable(change.message)}")
-    for each in lost or ():
-        reasons = ", ".join(f"{v.code}: {printable(v.message)}" for v in each.decision.unmet)
-        mark = click.style("stranded ", fg="red", bold=True)
-        click.echo(f"{mark} {each.image} in {each.place}: {reasons}")
+    if lost is not None:
+        lost.show_each()
     counts = Counter(change.effect for change in changes)
     told = ", ".join(f"{counts[effect]} {effect}" for effect in Effect if counts[effect])
     click.echo(f"{len(changes)} changes: {told}" if changes else "the sets decide alike")
     if lost is not None:
-        click.echo(f"{len(lost)} running images would be stranded")
+        lost.show_total()
 
 
-def _to_json(changes: Sequence[Change], lost: Sequence[Stranded] | None) -> dict[str, object]:
+def _to_json(changes: Sequence[Change], lost: Running | None) -> dict[str, object]:
     """Without --running, nothing is said about what would be stranded."""
     lines = [{"effect": str(c.effect), "where": c.where, "message": c.message} for c in changes]
-    if lost is None:
-        return {"changes": lines}
-    stuck = [
-        {
-            "image": str(each.image),
-            "cluster": each.place.cluster,
-            "namespace": each.place.namespace,
-            "decision": str(each.decision.answer),
-            "violations": [violation_json(v) for v in each.decision.violations],
-        }
-        for each in lost
-    ]
-    return {"changes": lines, "stranded": stuck}
+    return {"changes": lines, **(lost.to_json() if lost else {})}

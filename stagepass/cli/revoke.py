@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,10 +13,13 @@ from stagepass import wholefile
 from stagepass.attestor import KeyRing, PublicKey
 from stagepass.cli import options
 from stagepass.cli.keys import passphrase
+from stagepass.cli.policy_stranded import stranded
 from stagepass.digest import Digest
 from stagepass.errors import InputError
 from stagepass.evidence import Candidate, Rejection
-from stagepass.policy.trust import verified_list
+from stagepass.policy.model import PolicySet
+from stagepass.policy.store import load_files, read_directory
+from stagepass.policy.trust import in_force, verified_list
 from stagepass.predicates.members import REVOCATION_LIST
 from stagepass.predicates.revocation import Entry, RevocationList
 from stagepass.signing import PrivateKey
@@ -42,7 +46,29 @@ _PATH = click.Path(path_type=Path)
     help="Another key that may have signed what FILE holds, by its .pub file. Repeatable.",
 )
 @click.option("--reason", help="Why; shown to whoever is refused.")
-@click.option("--valid-for", type=options.DURATION, default="30d", show_default=True)
+@click.option(
+    "--valid-for",
+    type=options.DURATION,
+    default="30d",
+    show_default=True,
+    help="Until when the list holds; then every image is denied, or with onExpired: warn none.",
+)
+@click.option("--dry-run", is_flag=True, help="Write nothing: only say what would die.")
+@click.option(
+    "--policy",
+    "policy_directory",
+    type=_PATH,
+    metavar="DIR",
+    help="With --running: the set whose list FILE is, or is to be.",
+)
+@click.option(
+    "--running",
+    metavar="FILE",
+    help="What runs, to name what would die: 'kubectl get pods -A -o json', or '-'.",
+)
+@click.option("--cluster", help="The cluster it runs in.")
+@options.evidence
+@options.offline
 @options.now
 def revoke(
     file: Path,
@@ -54,6 +80,12 @@ def revoke(
     signers: tuple[Path, ...],
     reason: str | None,
     valid_for: timedelta,
+    dry_run: bool,
+    policy_directory: Path | None,
+    running: str | None,
+    cluster: str | None,
+    evidence: tuple[str, ...],
+    offline: bool,
     now: datetime | None,
 ) -> int:
     """
@@ -62,7 +94,12 @@ def revoke(
     What FILE holds already stays in it, with the sequence one higher; with nothing to add, the list is
     renewed. FILE must be signed by this key, or by a --signer: whoever merges a commit could else take
     entries out. A revoked key kills everything it ever signed: sign again first what is to stay.
+
+    With --running, what runs is judged with the list as it is and as it would be: what loses its
+    admission is named, before FILE is written. It could not restart.
     """
+    if None in (policy_directory, cluster) and running is not None:
+        raise click.UsageError("--running needs --policy, and --cluster: the one it runs in")
     moment = options.current_time(now)
     key = PrivateKey.read(key_file, passphrase(passphrase_env))
     new = [*_digests("artifact", artifact, reason), *_digests("attestation", attestation, reason)]
@@ -74,6 +111,24 @@ def revoke(
         moment + valid_for,
         tuple(dict.fromkeys((*(before.entries if before else ()), *new))),
     )
+    bundle = _signed(listed, key)
+    if policy_directory is not None and running is not None and cluster is not None:
+        with_list, without = _sets(policy_directory, file, bundle, before, listed)
+        sources = options.sources(evidence, offline=offline, hosts=with_list.hosts())
+        stranded(without, with_list, sources, running, cluster, moment).show()
+    if dry_run:
+        click.echo(f"{file}: not written (--dry-run)")
+        return 0
+    try:
+        wholefile.replace(file, bundle)
+    except OSError as error:
+        raise InputError(f"cannot write: {error.strerror}", where=str(file)) from error
+    click.echo(f"{file}: sequence {listed.sequence}, {len(listed.entries)} entries")
+    return 0
+
+
+def _signed(listed: RevocationList, key: PrivateKey) -> bytes:
+    """The bundle, read back as its reader will."""
     payload = compose(
         name="revocations",
         digest=listed.digest,
@@ -84,12 +139,32 @@ def revoke(
     ring = KeyRing.of([(key.public, "")])
     if isinstance(found := ring.verify(Candidate(bundle, ""), listed.digest), Rejection):
         raise InputError(f"would be refused: {found.message}")
+    return bundle
+
+
+def _sets(
+    directory: Path,
+    file: Path,
+    bundle: bytes,
+    before: RevocationList | None,
+    listed: RevocationList,
+) -> tuple[PolicySet, PolicySet]:
+    """The set in `directory` with the list as it will be, and as it was. Raises `PolicyError`."""
+    files = read_directory(directory)
     try:
-        wholefile.replace(file, bundle)
-    except OSError as error:
-        raise InputError(f"cannot write: {error.strerror}", where=str(file)) from error
-    click.echo(f"{file}: sequence {listed.sequence}, {len(listed.entries)} entries")
-    return 0
+        files[file.resolve().relative_to(directory.resolve()).as_posix()] = bundle
+    except ValueError as error:
+        hint = "give the directory that FILE lies in"
+        raise InputError(f"{file} is not in {directory}", hint=hint) from error
+    new = load_files(files)
+    if new.revocations is None:
+        hint = "add a document of kind: Revocations"
+        raise InputError(f"{directory} names no revocation list", hint=hint)
+    if new.revocations.sequence != listed.sequence:
+        raise InputError(f"{directory} names another revocation list than {file}")
+    denies = new.revocations.deny_when_expired
+    old = None if before is None else in_force(before, before.expires, deny_when_expired=denies)
+    return new, replace(new, revocations=old)
 
 
 def _existing(file: Path, signers: Sequence[PublicKey]) -> RevocationList | None:

@@ -1,23 +1,19 @@
-"""What `attest` and its like make: signed, verified before anybody sees it, stored, and shown."""
+"""What `attest` and its like have signed: stored, and shown."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
 import click
 
-from stagepass import strictjson
-from stagepass.attestor import KeyRing
+from stagepass.attesting import Signed
 from stagepass.cli import options
-from stagepass.digest import Digest, ImageRef
 from stagepass.errors import InputError
-from stagepass.evidence import Candidate, Deadline, Rejection
-from stagepass.signing import PrivateKey
-from stagepass.statement import MAX_BYTES, MAX_DEPTH, compose
+from stagepass.evidence import Deadline
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -62,42 +58,6 @@ def storing(command: F) -> F:
         help="'legacy' stores it as cosign 2 and the policy-controller read it, beside the bundle.",
     )
     return layout(inline(command))
-
-
-@dataclass(frozen=True, slots=True)
-class Signed:
-    """A bundle over one statement about `image`@`digest`."""
-
-    image: ImageRef
-    digest: Digest
-    predicate_type: str
-    payload_digest: Digest
-    bundle: bytes
-
-
-def read_back(predicate: bytes, parse: Callable[[Mapping[str, Any]], object]) -> None:
-    """
-    Read what was composed as its reader will, before it is signed: an empty name or reason is none.
-
-    Raises `AttestationError`.
-    """
-    parse(strictjson.loads_object(predicate, max_bytes=MAX_BYTES, max_depth=MAX_DEPTH))
-
-
-def sign(
-    image: ImageRef, digest: Digest, key: PrivateKey, predicate_type: str, predicate: bytes
-) -> Signed:
-    """Sign, then read the result back through the verifier that will judge it (W9)."""
-    payload = compose(
-        name=image.name, digest=digest, predicate_type=predicate_type, predicate=predicate
-    )
-    bundle = key.sign(payload).to_bytes()
-    verified = KeyRing.of([(key.public, "")]).verify(
-        Candidate(bundle, "the bundle just signed"), digest
-    )
-    if isinstance(verified, Rejection):
-        raise InputError(f"would be refused: {verified.message}", where=predicate_type)
-    return Signed(image, digest, predicate_type, Digest.of(payload), bundle)
 
 
 def store(signed: Signed, evidence: Sequence[str], *, offline: bool, now: datetime) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from stagepass.attestor import PublicKey
 from stagepass.errors import InputError, did_you_mean
+from stagepass.policy.build_source import build_source
 from stagepass.policy.model import (
     ApprovalRequirement,
     AttestationRequirement,
@@ -135,6 +136,7 @@ class Builder:
             enforcement=raw["enforcement"],
             cluster_uids={c["name"]: c["uid"] for c in raw["clusters"] if c["uid"]},
             allow_shared=raw["allowShared"],
+            source=build_source(raw["source"], self.file, self._problems),
         )
 
     def _requires(

@@ -8,6 +8,7 @@ from typing import Any
 
 from stagepass.clock import format_time
 from stagepass.decision import Enforcement
+from stagepass.manifest import EACH, Custom
 from stagepass.policy.diff_pipelines import pipelines, requirements
 from stagepass.policy.diff_rules import (
     Both,
@@ -137,6 +138,20 @@ def _exemptions(
         yield Change(_exempt(exemption), Effect.STRICTER, f"is gone: {exemption.reason}")
 
 
+def _custom_resources(both: Both, where: str, old: Custom, new: Custom) -> Iterator[Change]:
+    """Each path more is an image more that is judged."""
+    yield from Items("custom resources", Effect.STRICTER)(both, where, _paths(old), _paths(new))
+
+
+def _paths(custom: Custom) -> set[str]:
+    return {
+        f"{kind}.{group} {word} {'.'.join(path).replace(f'.{EACH}', f'[{EACH}]')}"
+        for (group, kind), held in custom.items()
+        for word, paths in (("podTemplates", held.templates), ("images", held.images))
+        for path in paths
+    }
+
+
 def _revocations(
     both: Both,
     where: str,  # noqa: ARG001
@@ -162,6 +177,7 @@ def revocation_table(*, denying: bool) -> Table:
         "artifacts": Items("revoked images", Effect.STRICTER),
         "attestations": Items("revoked attestations", Effect.STRICTER),
         "keys": Items("revoked keys", Effect.STRICTER),
+        "signers": Other("from", ", ".join),
     }
 
 
@@ -193,4 +209,6 @@ POLICY_SET: Table = {
     "expires": _EXPIRES,
     "sequence": silent,
     "issued": silent,
+    "csi_drivers": Items("csiDrivers", Effect.LOOSER),
+    "custom_resources": _custom_resources,
 }

@@ -23,6 +23,7 @@ from stagepass.policy.diff_rules import (
     texts,
     walk,
 )
+from stagepass.policy.diff_source import sources
 from stagepass.policy.model import (
     ApprovalRequirement,
     AttestationRequirement,
@@ -106,6 +107,7 @@ def stage_table(more: Effect, *, followed: bool) -> Table:
         "enforcement": Scale("enforcement", Effect.STRICTER),
         "cluster_uids": _uids,
         "allow_shared": Other("allowShared"),
+        "source": sources,
     }
 
 

@@ -18,6 +18,7 @@ from cel_expr_python import cel  # type: ignore[import-untyped]  # ships stubs w
 
 from stagepass.decision import Code
 from stagepass.errors import AttestationError, InputError, did_you_mean
+from stagepass.policy.expression_cost import MAX_UNITS, Cost, Size, levels
 
 _VARIABLES = {
     "predicate": cel.Type.DYN,
@@ -55,11 +56,13 @@ class Condition:
     A compiled CEL text; equal to another of the same text. Judging is safe from several threads.
 
     Declared are `predicate` (any JSON), `subject` (a map with `name` and `digest`, strings) and `now`
-    (a timestamp). The engine ends an evaluation at 10,000 loop steps.
+    (a timestamp). What could take longer than `MAX_UNITS` is not begun, and the engine ends an
+    evaluation at 10,000 loop steps.
     """
 
     text: str
     _program: Any = field(compare=False, repr=False)
+    _cost: Cost = field(compare=False, repr=False)
 
     @classmethod
     def compile(cls, text: str) -> Condition:
@@ -72,7 +75,7 @@ class Condition:
                 f"a condition is true or false; this one is a {answers.name()}", hint=_LIKE
             )
         _refuse_open_comment(text)
-        return cls(text, program)
+        return cls(text, program, Cost.of(text))
 
     def judge(self, predicate: Mapping[str, Any], *, name: str, digest: str, now: datetime) -> bool:
         """
@@ -82,7 +85,8 @@ class Condition:
         `digest` its `algorithm:hex`; `now` is aware.
         """
         document = dict(predicate)
-        _refuse_unfit(document)
+        if self._cost.units(_fit_size(document)) > MAX_UNITS:
+            raise ConditionError("the predicate is too large for this condition")
         subject = {"name": name, "digest": digest}
         data = {"predicate": document, "subject": subject, "now": now}
         try:
@@ -158,20 +162,16 @@ def _bare(message: str) -> str:
     return _AROUND.sub("", message)
 
 
-def _refuse_unfit(document: dict[str, Any]) -> None:
+def _fit_size(document: dict[str, Any]) -> Size:
     r"""
-    The two shapes of JSON that the engine must not be given, as `ConditionError`.
+    Its size. Raises `ConditionError` for the two shapes of JSON that the engine must not be given.
 
     It recurses: 20,000 levels end the process (SIGSEGV). And it cuts text at a NUL, so that it would
     find "PASSED\0 not" equal to "PASSED".
     """
-    level: list[Any] = [document]
-    for _ in range(_MAX_DEPTH):
-        keys = [key for node in level if type(node) is dict for key in node]
-        inner = [x for node in level for x in (node.values() if type(node) is dict else node)]
-        if any("\0" in text for text in (*keys, *inner) if type(text) is str):
-            raise ConditionError("the predicate holds a NUL character")
-        level = [node for node in inner if type(node) is dict or type(node) is list]
-        if not level:
-            return
-    raise ConditionError(f"the predicate is nested more than {_MAX_DEPTH} levels deep")
+    found = list(levels(document, _MAX_DEPTH + 1))
+    if any("\0" in text for level in found for text in level if type(text) is str):
+        raise ConditionError("the predicate holds a NUL character")
+    if len(found) > _MAX_DEPTH and any(type(node) in (dict, list) for node in found[-1]):
+        raise ConditionError(f"the predicate is nested more than {_MAX_DEPTH} levels deep")
+    return Size.of(iter(found))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from stagepass.clock import parse_duration, parse_time
 from stagepass.decision import Enforcement
 from stagepass.errors import InputError
+from stagepass.manifest import EACH
 from stagepass.policy.schema import (
     EVERY_IMAGE,
     Boolean,
@@ -22,8 +24,19 @@ from stagepass.policy.schema import (
     Text,
     TextOr,
 )
+from stagepass.policy.source import (
+    APPLY_RULES,
+    parse_account_namespace,
+    parse_kind,
+    parse_name,
+    parse_path,
+    parse_ref,
+    parse_url,
+)
 from stagepass.stage import ImagePattern, NamespacePattern
 
+_MEMBER = "[A-Za-z_][A-Za-z0-9_-]*"
+_OBJECT_PATH = re.compile(rf"{_MEMBER}(\.{_MEMBER}|\[\*\])*")
 API_VERSION = "stagepass.dev/v1"
 
 
@@ -40,6 +53,13 @@ def _member_path(text: str) -> tuple[str, ...]:
             f"{text!r} is no member of the predicate", hint="like predicate.metadata.scanFinishedOn"
         )
     return tuple(names)
+
+
+def parse_object_path(text: str) -> tuple[str, ...]:
+    """`spec.steps[*].image` as the members that lead there, `*` for every item of a list."""
+    if not _OBJECT_PATH.fullmatch(text):
+        raise InputError(f"{text!r} is no path in an object", hint="like spec.steps[*].image")
+    return tuple(text.replace("[*]", f".{EACH}").split("."))
 
 
 def _image_or_every(text: str) -> ImagePattern | str:
@@ -91,6 +111,30 @@ _EDGE = Mapped(
         "clusters": Field(Choice({"all": False, "any": True}), default=False),
     }
 )
+_REF = Mapped({"branch": Field(Text(parse_ref), None), "tag": Field(Text(parse_ref), None)})
+_SOURCE = Mapped(
+    {
+        "git": Field(Text(parse_url)),
+        "ref": Field(TextOr("branch", _REF)),
+        "path": Field(Text(parse_path)),
+        "root": Field(Text(parse_path), None),
+        "serviceAccount": Field(
+            Mapped(
+                {
+                    "namespace": Field(Text(parse_account_namespace)),
+                    "name": Field(Text(parse_name)),
+                }
+            )
+        ),
+        "commitSigners": Field(
+            Mapped({"ssh": Field(Text(), None), "gpg": Field(Text(), None)}), None
+        ),
+        "apply": Field(Choice(APPLY_RULES), default=True),
+        "clusterScoped": Field(ListOf(Text(parse_kind)), ()),
+        "takeover": Field(_NAMES, ()),
+        "sandbox": Field(Choice({"required": True, "none": False}), default=True),
+    }
+)
 _STAGE = Mapped(
     {
         "name": Field(Text()),
@@ -114,6 +158,7 @@ _STAGE = Mapped(
             None,
         ),
         "enforcement": Field(_ENFORCEMENT, Enforcement.ENFORCE),
+        "source": Field(_SOURCE, None),
     }
 )
 _EXEMPT = Mapped(
@@ -123,6 +168,15 @@ _EXEMPT = Mapped(
         "allowTags": Field(Boolean(), default=False),
         "reason": Field(Text()),
         "expires": Field(Text(parse_time)),
+    }
+)
+_PATHS = ListOf(Text(parse_object_path))
+_RESOURCE = Mapped(
+    {
+        "group": Field(Text()),
+        "kind": Field(Text()),
+        "podTemplates": Field(_PATHS, ()),
+        "images": Field(_PATHS, ()),
     }
 )
 _HEAD = {"apiVersion": Field(Choice({API_VERSION: API_VERSION})), "kind": Field(Text())}
@@ -157,11 +211,13 @@ KINDS: Mapping[str, Mapped] = {
             "onExpired": Field(Choice({"deny": True, "warn": False}), default=True),
         }
     ),
+    "CustomResources": Mapped({**_HEAD, "resources": Field(ListOf(_RESOURCE))}),
     "Defaults": Mapped(
         {
             **_HEAD,
             "unlisted": Field(_UNLISTED, Enforcement.ENFORCE),
             "exempt": Field(ListOf(_EXEMPT), ()),
+            "csiDrivers": Field(_NAMES, ()),
         }
     ),
 }

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from stagepass.clock import format_duration, parse_duration, parse_time
-from stagepass.policy.fields import API_VERSION, KINDS
+from stagepass.policy.fields import API_VERSION, KINDS, parse_object_path
 from stagepass.policy.schema import (
     REQUIRED,
     Boolean,
@@ -33,12 +33,14 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _DATE, _TIME = "[0-9]{4}-[0-9]{2}-[0-9]{2}", r"[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
 _HOST = r"([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:[0-9]{1,5})?"
 _IS_HOST = r"(?=[^/]*[.:A-Z]|localhost/)(?!index\.docker\.io/)"
+_MEMBER = "[A-Za-z_][A-Za-z0-9_-]*"
 _SEGMENT = r"([a-z0-9._-]|\*(?!\*))+"
 # Regular expressions that ECMA-262 and Python read alike: editors use the one, the tests the other.
 _FORMS: Mapping[Callable[[str], Any], Mapping[str, Any]] = {
     parse_time: {"pattern": f"^{_DATE}T{_TIME}Z$", "format": "date-time"},
     parse_duration: {"pattern": "^([0-9]{1,6}[dhms])+$"},
     NamespacePattern.parse: {"pattern": "^[a-z0-9*]([a-z0-9*-]*[a-z0-9*])?$", "maxLength": 63},
+    parse_object_path: {"pattern": rf"^{_MEMBER}(\.{_MEMBER}|\[\*\])*$"},
     ImagePattern.parse: {
         "pattern": rf"^{_IS_HOST}{_HOST}(/{_SEGMENT})*/(\*\*|{_SEGMENT})$",
     },

@@ -29,15 +29,13 @@ from stagepass.policy.lint_stages import Signers, asks_nothing, closed_glass, un
 from stagepass.policy.model import PolicySet
 
 
-def lint(policy: PolicySet, *, now: datetime | None = None) -> list[Finding]:
-    """Every finding, sorted. Without `now` nothing is over, and the rules about ends find nothing."""
-    found = [*_of_pipelines(policy, now), *unused(policy)]
-    if now is not None:
-        found += [*ending_keys(policy, now), *ended_rules(policy, now)]
-    return sorted(found)
+def lint(policy: PolicySet, *, now: datetime) -> list[Finding]:
+    """Every finding, sorted."""
+    ends = (*ending_keys(policy, now), *ended_rules(policy, now))
+    return sorted((*_of_pipelines(policy, now), *unused(policy), *ends))
 
 
-def _of_pipelines(policy: PolicySet, now: datetime | None) -> Iterator[Finding]:
+def _of_pipelines(policy: PolicySet, now: datetime) -> Iterator[Finding]:
     signers = Signers(policy, now)
     for pipeline in policy.pipelines:
         yield from shared_passes(policy, pipeline)

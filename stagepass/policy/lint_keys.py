@@ -73,15 +73,10 @@ def ended_rules(policy: PolicySet, now: datetime) -> Iterator[Finding]:
 
 
 def unused(policy: PolicySet) -> Iterator[Finding]:
-    """
-    `unused-attestor`: something names every attestor.
-
-    Silent in a set with a revocation list: the model does not keep who may sign that.
-    """
-    if policy.revocations is not None:
-        return
+    """`unused-attestor`: something names every attestor."""
     used = {name for pipeline in policy.pipelines for name in _named(pipeline)}
     used |= {name for b in policy.baselines for need in b.requires for name in need.signers}
+    used |= set(policy.revocations.signers) if policy.revocations else set()
     for name in policy.attestors.keys() - used:
         message = "nothing names it; take it out, or name it where it should sign"
         yield Finding(of_attestor(name), "unused-attestor", message)

@@ -12,10 +12,10 @@ from stagepass.policy.model import Baseline, Edge, Pipeline, PolicySet, Stage
 
 @dataclass(frozen=True, slots=True)
 class Signers:
-    """Who can still sign at `now`. Without one, no key is over."""
+    """Who can still sign at `now`."""
 
     policy: PolicySet
-    now: datetime | None
+    now: datetime
 
     def owners(self, names: Iterable[str], cluster: str | None = None) -> frozenset[str]:
         """
@@ -29,7 +29,7 @@ class Signers:
             for name in names
             for key in self.policy.attestors[name].keys
             if key.public.id not in revoked
-            and (key.valid_until is None or self.now is None or self.now < key.valid_until)
+            and (key.valid_until is None or self.now < key.valid_until)
             and (cluster is None or key.counts_in(cluster))
         )
 

@@ -16,6 +16,7 @@ from stagepass.attestor import KeyRing
 from stagepass.errors import InputError, StagepassError, did_you_mean
 from stagepass.policy.build import Builder, Document
 from stagepass.policy.checks import check_pipeline
+from stagepass.policy.custom import custom_resources
 from stagepass.policy.fields import KINDS
 from stagepass.policy.model import PolicySet
 from stagepass.policy.revocations import Revocations
@@ -54,6 +55,7 @@ def load(files: Mapping[str, bytes], revision: str) -> PolicySet:
         check_pipeline(pipeline, document["@"].member("stages"), problems)
     baselines = _named(documents["Baseline"], builder.baseline, "baselines", problems)
     defaults = _only_one(documents["Defaults"], "Defaults", problems)
+    custom = custom_resources(documents["CustomResources"], problems)
     keys = KeyRing.of((k.public, k.owner) for a in builder.attestors.values() for k in a.keys)
     revocations = _revocations(documents["Revocations"], builder, keys, problems)
     if problems.found:
@@ -67,6 +69,8 @@ def load(files: Mapping[str, bytes], revision: str) -> PolicySet:
         baselines=tuple(sorted(baselines, key=lambda b: b.name)),
         exempt=tuple(builder.exemption(raw) for raw in defaults["exempt"]),
         revocations=revocations,
+        csi_drivers=frozenset(defaults["csiDrivers"]),
+        custom_resources=custom,
     )
 
 

@@ -10,7 +10,9 @@ from typing import Any, Protocol
 from stagepass.attestor import KeyRing, PublicKey
 from stagepass.decision import Enforcement
 from stagepass.digest import ImageRef
+from stagepass.manifest import Custom
 from stagepass.policy.revocations import Revocations
+from stagepass.policy.source import Source
 from stagepass.policy.windows import Window
 from stagepass.stage import ImagePattern, NamespacePattern, Place
 
@@ -138,6 +140,7 @@ class Stage:
     enforcement: Enforcement = Enforcement.ENFORCE
     cluster_uids: Mapping[str, str] = field(default_factory=dict, hash=False)
     allow_shared: str = ""
+    source: Source | None = None
 
     def names(self, place: Place) -> bool:
         """Whether `place` is one of this stage's."""
@@ -237,7 +240,8 @@ class PolicySet:
     """
     A loaded set. `revision` is the hex sha256 of its files; `keys` holds every key once.
 
-    `issued` and `expires` bound a signed set's life, None for one that is not signed.
+    `issued` and `expires` bound a signed set's life, None for one that is not signed. Attributes for
+    one of `csi_drivers` name no image.
     """
 
     revision: str
@@ -251,6 +255,8 @@ class PolicySet:
     issued: datetime | None = None
     expires: datetime | None = None
     sequence: int = 0
+    csi_drivers: frozenset[str] = frozenset()
+    custom_resources: Custom = field(default_factory=dict, hash=False)
 
     def is_ageing(self, now: datetime) -> bool:
         """Whether 80 % of a signed set's life is over: time to sign it again."""

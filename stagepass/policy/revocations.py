@@ -16,7 +16,8 @@ from stagepass.evidence import Attestation, Evidence, Rejection
 class Revocations:
     """
     A verified list. `artifacts` and `attestations` are sha256 hex digests, `keys` key ids; each maps
-    to its reason. After `expires` it denies everything where `deny_when_expired`.
+    to its reason. After `expires` it denies everything where `deny_when_expired`. `signers` are the
+    attestors that may sign the next one.
 
     A revoked key kills everything it signed: without a trusted time, nothing proves "earlier".
     """
@@ -27,6 +28,7 @@ class Revocations:
     artifacts: Mapping[str, str] = field(default_factory=dict, hash=False)
     attestations: Mapping[str, str] = field(default_factory=dict, hash=False)
     keys: Mapping[str, str] = field(default_factory=dict, hash=False)
+    signers: tuple[str, ...] = ()
 
     def reason(self, image: ImageRef) -> str | None:
         """Why the image itself is on the list, or None."""

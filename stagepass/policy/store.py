@@ -13,6 +13,7 @@ from stagepass.attestor import PublicKey
 from stagepass.errors import InputError
 from stagepass.policy.load import PolicyError, load
 from stagepass.policy.model import PolicySet
+from stagepass.policy.packed import PACKED_FILE, records, unpack
 from stagepass.policy.trust import SIGNATURE_FILE, SetSignature, read_signature, verified_signature
 from stagepass.predicates.members import POLICY_SET
 from stagepass.signing import PrivateKey
@@ -21,13 +22,29 @@ from stagepass.statement import compose
 _MAX_FILES, _MAX_BYTES, _MAX_DEPTH = 2_000, 16 << 20, 16
 
 
-def read_directory(root: Path) -> dict[str, bytes]:
+def read_directory(root: Path, *, packed: bool = True) -> dict[str, bytes]:
     """
     Every file below `root`, by path relative to it; hidden files and directories are left out.
 
-    Raises `PolicyError` for a link out of the directory, an unreadable file, a name that cannot be
-    printed, or more than a policy set could need.
+    A packed set is unpacked, except with `packed=False`: whoever is fed one, and has no root key to
+    check it by, must not take it. Raises `PolicyError` for a link out of the directory, an unreadable
+    file, a name that cannot be printed, or more than a policy set could need.
     """
+    files = _read(root)
+    if PACKED_FILE not in files:
+        return files
+    if not packed:
+        raise _refused(PACKED_FILE, "a packed set, and STAGEPASS_POLICY_ROOT_KEY is not set")
+    if len(files) > 1:
+        beside = ", ".join(sorted(files.keys() - {PACKED_FILE})[:5])
+        raise _refused(PACKED_FILE, f"stands for a whole set, and beside it are {beside}")
+    try:
+        return unpack(files[PACKED_FILE])
+    except InputError as error:
+        raise PolicyError([InputError(str(error), where=PACKED_FILE)]) from error
+
+
+def _read(root: Path) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     size = 0
     try:
@@ -52,9 +69,8 @@ def read_directory(root: Path) -> dict[str, bytes]:
 def revision_of(files: dict[str, bytes]) -> str:
     """Hex sha256 over every path and content, in path order."""
     total = hashlib.sha256()
-    for name in sorted(files):
-        total.update(f"{len(name.encode())}:{name}:{len(files[name])}:".encode())
-        total.update(files[name])
+    for record in records(files):
+        total.update(record)
     return total.hexdigest()
 
 
@@ -93,7 +109,9 @@ def sign_directory(
     `at_least` is for where the last is gone, or another key's: gates take no lower one than they saw.
     Raises `PolicyError` where the set does not load: a broken set is never signed.
     """
-    files = read_directory(root)
+    files = _read(root)
+    if PACKED_FILE in files:
+        raise _refused(PACKED_FILE, "sign the directory it was packed from, not a packed set")
     load(files, revision_of(files))
     sequence = max(at_least, _last_sequence(files, key.public) + 1)
     signature = SetSignature.over(files, sequence=sequence, issued=issued, expires=expires)

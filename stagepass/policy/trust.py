@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -111,7 +111,7 @@ def verified_signature(content: bytes, root: PublicKey) -> SetSignature:
 
 
 def read_revocations(
-    content: bytes, keys: KeyRing, signers: Iterable[Attestor], *, deny_when_expired: bool
+    content: bytes, keys: KeyRing, signers: Sequence[Attestor], *, deny_when_expired: bool
 ) -> Revocations:
     """
     The list in a bundle, signed by one of `signers`. Raises `InputError`.
@@ -122,13 +122,20 @@ def read_revocations(
     entries = [k for s in signers if (k := s.key(attestation.key_id)) is not None]
     if not entries:
         raise InputError(f"signed by {attestation.owner}, who may not revoke")
+    expires = min(listed.expires, *(key.valid_until or _NEVER for key in entries))
+    found = in_force(listed, expires, deny_when_expired=deny_when_expired)
+    return replace(found, signers=tuple(signer.name for signer in signers))
+
+
+def in_force(listed: RevocationList, expires: datetime, *, deny_when_expired: bool) -> Revocations:
+    """A list whose signer somebody has judged, until `expires`."""
     by_kind = {
         kind: {entry.value: entry.reason for entry in listed.entries if entry.kind == kind}
         for kind in ("artifact", "attestation", "key")
     }
     return Revocations(
         listed.sequence,
-        min(listed.expires, *(key.valid_until or _NEVER for key in entries)),
+        expires,
         deny_when_expired,
         artifacts=by_kind["artifact"],
         attestations=by_kind["attestation"],

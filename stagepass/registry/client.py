@@ -168,7 +168,7 @@ class RegistryClient:
         # distribution-spec 1.1 has 404 for "no such API"; cosign reads 400 so as well.
         if reply.status in (400, 404) or expect(reply, 200, what).media_type != INDEX_TYPE:
             return None
-        link = _NEXT.search(reply.headers.get("Link", ""))
+        link = _NEXT.search(reply.header("Link"))
         return _index(reply, what), reply.joined(link[1]) if link else ""
 
     def _manifest(self, image: ImageRef, digest: Digest, deadline: Deadline) -> Reply:
@@ -187,7 +187,7 @@ class RegistryClient:
 
     def _redirected(self, reply: Reply, base: Resource) -> str:
         """Where a blob is, if that is the registry itself or a host that settings name."""
-        url = reply.joined(reply.headers.get("Location", ""))
+        url = reply.joined(reply.header("Location"))
         scheme, host = target = origin(url)
         may_redirect = self.session.settings.may_redirect_to(scheme, host)
         if target != origin(base.url) and not may_redirect:

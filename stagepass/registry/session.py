@@ -15,8 +15,8 @@ from stagepass.registry.replies import unavailable
 from stagepass.registry.settings import RegistrySettings
 from stagepass.registry.transport import Observer, Reply, Transport, origin
 
-CONNECTIONS = 8
-"""Kept for each host; more are opened when needed."""
+CONNECTIONS = 16
+"""Kept for each host; more are opened when needed. As many as a gate's threads and readers."""
 
 _MAX_RECEIPT = 1 << 16
 _PULL, _PUSH = "pull", "pull,push"
@@ -48,10 +48,7 @@ class Session:
         observe: Observer | None = None,
     ) -> None:
         self.settings, self._allowed = settings, allowed_hosts
-        hosts = len(allowed_hosts) + len(settings.redirects) + len(settings.plain_http)
-        self._transport = Transport(
-            per_host=CONNECTIONS, hosts=max(hosts, 10), ca_file=ca_file, observe=observe
-        )
+        self._transport = Transport(per_host=CONNECTIONS, ca_file=ca_file, observe=observe)
         self._logins = Logins(credentials, settings, self._transport)
 
     def close(self) -> None:
@@ -101,7 +98,7 @@ class Session:
         reply = send(known)
         if reply.status != 401:
             return reply
-        asked = reply.headers.get("WWW-Authenticate", "")
+        asked = reply.header("WWW-Authenticate")
         login = self._logins.answer(server, scope, asked, known, deadline)
         if login != known:
             reply = send(login)

@@ -21,7 +21,7 @@ def push_blob(session: Session, image: ImageRef, data: bytes, deadline: Deadline
         expect(there, 200, what)
     uploads = session.resource(image, "blobs/uploads/", is_push=True)
     start = expect(session.send("POST", uploads, deadline), 202, what)
-    location = start.joined(start.headers.get("Location", ""))
+    location = start.joined(start.header("Location"))
     joint = "&" if urlsplit(location).query else "?"
     target = uploads.following(f"{location}{joint}digest={quote(str(digest), safe='')}")
     headers = {"Content-Type": "application/octet-stream"}

@@ -68,9 +68,10 @@ def _etcd() -> list[str]:
     ]
 
 
-def _apiserver(port: int) -> list[str]:
+def _apiserver(port: int, etcd: str, prefix: str) -> list[str]:
     return [
-        "--etcd-servers=unix://etcd.sock",
+        f"--etcd-servers=unix://{etcd}",
+        f"--etcd-prefix=/{prefix}",
         f"--secure-port={port}",
         "--bind-address=127.0.0.1",
         "--advertise-address=127.0.0.1",
@@ -104,12 +105,21 @@ class ControlPlane:
     """
     A context manager: ready inside the block, killed after it; `directory` must be empty.
 
+    With a `neighbour`, which must outlive it, the two share one etcd and see nothing of each other.
+
     Start it on the main thread: where `setpriv` exists, the parts die with the thread that
     started them, so that not even a killed test run leaves any behind.
     """
 
-    def __init__(self, directory: Path, *, apiserver_flags: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        apiserver_flags: Sequence[str] = (),
+        neighbour: ControlPlane | None = None,
+    ) -> None:
         self.directory = directory
+        self._neighbour = neighbour
         self.ca_file = directory / "ca.crt"
         self.tokens = {name: secrets.token_hex(16) for name in (ADMIN, ORDINARY_USER)}
         self._port = _free_port()
@@ -181,8 +191,13 @@ class ControlPlane:
         write_credentials(self.directory, self.server, self.tokens)
         # etcd preallocates 64 MB, which must not stay in pytest's retained directories
         stack.callback(shutil.rmtree, self.directory / "etcd", ignore_errors=True)
-        self._launch(stack, "etcd", _etcd())
-        self._launch(stack, "kube-apiserver", [*_apiserver(self._port), *self._apiserver_flags])
+        etcd, prefix = "etcd.sock", "registry"
+        if self._neighbour is None:
+            self._launch(stack, "etcd", _etcd())
+        else:
+            etcd, prefix = str(self._neighbour.directory / etcd), self.directory.name
+        flags = [*_apiserver(self._port, etcd, prefix), *self._apiserver_flags]
+        self._launch(stack, "kube-apiserver", flags)
         self._await("/readyz", lambda: self._status("/readyz") == http.HTTPStatus.OK, deadline)
         self._launch(stack, "kube-controller-manager", _controller_manager())
         self._await_service_account("default", deadline)

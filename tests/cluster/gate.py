@@ -25,6 +25,7 @@ from typing import Any, Self
 import yaml
 
 from tests.cluster.controlplane import ControlPlane
+from tests.cluster.delivery import Team
 from tests.cluster.shop import Shop
 
 ROOT = Path(__file__).parents[2]
@@ -51,8 +52,14 @@ class Gate:
     """
 
     def __init__(
-        self, control_plane: ControlPlane, shop: Shop, directory: Path, evidence: str = ""
+        self,
+        control_plane: ControlPlane,
+        shop: Shop | Team,
+        directory: Path,
+        evidence: str = "",
+        cluster: str = CLUSTER,
     ) -> None:
+        self._cluster = cluster
         self.control_plane, self.shop, self.directory = control_plane, shop, directory
         self.namespace = ""
         self._evidence = evidence or f"dir:{shop.evidence}"
@@ -84,7 +91,7 @@ class Gate:
     def start(self) -> None:
         """Start the webhook, with a cold cache, on the port it always has; wait until it is ready."""
         settings = {
-            "CLUSTER": CLUSTER,
+            "CLUSTER": self._cluster,
             "POLICY": str(self.shop.policy),
             "EVIDENCE": self._evidence,
             "BIND": f"127.0.0.1:{self._port}",

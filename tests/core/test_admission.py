@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from stagepass.admission import judge_object
+from stagepass.cache import DecisionCache
 from stagepass.decision import Answer, Code, Decision, Enforcement
 from stagepass.evidence import Deadline
 from stagepass.policy.model import PolicySet
@@ -61,6 +62,19 @@ def spec(name: str, image: str) -> dict[str, Any]:
     if name == "containers":
         return {"containers": [*containers(GOOD), extra]}
     return {"containers": containers(GOOD), name: [extra]}
+
+
+def test_objects_push_no_image_out_of_the_cache() -> None:
+    """In one cache they did: an image's own entry, unread while its object's is, was the first to go."""
+    source = MemorySource(good_evidence())
+    verifier = Verifier(POLICY, [source], DecisionCache(3), objects=DecisionCache(3))
+    deployment = workload("apps/v1", "Deployment", {"containers": containers(GOOD)})
+    for new, cluster in ((deployment, "prod-eu"), (deployment, "staging"), (POD, "prod-eu")):
+        decision = judge_object(
+            verifier, cluster, request(new), now=NOW, deadline=Deadline.after(60)
+        )
+        assert decision.answer is Answer.ADMITTED
+    assert source.calls == 2, "once for each place"
 
 
 @pytest.mark.parametrize(("api_version", "kind"), WORKLOADS)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from stagepass.errors import InputError
-from stagepass.manifest import ImageField, ObjectId, image_fields, slots
+from stagepass.manifest import ImageField, ImagePaths, ObjectId, image_fields, slots
 from tests.core.objects import WORKLOADS, containers, pod, workload
 
 EVERY_LIST = {
@@ -180,3 +180,61 @@ def test_an_object_is_identified_by_its_own_members(
 def test_what_has_no_kind_or_version_is_no_object(document: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="apiVersion or kind is missing"):
         ObjectId.of(document)
+
+
+TASK = ("tekton.dev", "Task")
+CUSTOM = {
+    TASK: ImagePaths((("spec", "template"),), (("spec", "steps", "*", "image"), ("spec", "image"))),
+}
+
+
+def custom_fields(spec: Any) -> list[ImageField]:
+    return image_fields(*TASK, {"spec": spec}, CUSTOM)
+
+
+def test_the_images_of_a_custom_resource_are_found_where_the_policy_says() -> None:
+    spec = {
+        "template": {"spec": {"containers": containers("r.io/a")}},
+        "steps": [{"image": "r.io/b"}, {}, {"image": None}, {"image": "r.io/c"}],
+        "image": "r.io/d",
+        "other": {"image": "r.io/e"},
+    }
+
+    assert [(f.path, f.image) for f in custom_fields(spec)] == [
+        ("spec.template.spec.containers[0].image", "r.io/a"),
+        ("spec.steps[0].image", "r.io/b"),
+        ("spec.steps[3].image", "r.io/c"),
+        ("spec.image", "r.io/d"),
+    ]
+    assert slots(custom_fields(spec)) is not None
+
+
+@pytest.mark.parametrize("spec", [None, {}, {"steps": []}, {"template": None, "steps": None}])
+def test_a_custom_resource_that_leaves_them_out_has_none(spec: Any) -> None:
+    assert custom_fields(spec) == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "error"),
+    [
+        ([], "spec is not an object"),
+        ({"steps": {}}, "spec.steps is not a list"),
+        ({"steps": ["r.io/a"]}, "spec.steps[0] is not an object"),
+        ({"steps": [{"image": {}}]}, "spec.steps[0].image is not text"),
+        ({"template": {}}, "Task has no spec.template.spec"),
+        ({"template": {"spec": {}}}, "Task has no spec.template.spec.containers"),
+        ({"template": "x"}, "Task has no spec.template.spec"),
+    ],
+)
+def test_a_custom_resource_of_another_shape_is_refused(spec: Any, error: str) -> None:
+    with pytest.raises(InputError) as caught:
+        custom_fields(spec)
+    assert error in str(caught.value)
+
+
+def test_the_same_container_in_two_templates_is_two_slots() -> None:
+    paths = ImagePaths((("a",), ("b",)))
+    template = {"spec": {"containers": containers("r.io/a")}}
+    found = image_fields("x.io", "X", {"a": template, "b": template}, {("x.io", "X"): paths})
+
+    assert slots(found) is not None

@@ -49,7 +49,7 @@ kind: Defaults
 BESIDE = "a path below the policy file that names it, without '..'"
 _STAGE_FIELDS = (
     *("allowShared", "breakGlass", "clusters", "enforcement", "name", "namespaces"),
-    *("requires", "signedBy", "windows"),
+    *("requires", "signedBy", "source", "windows"),
 )
 EXPECTED = {
     ("attestors.ci.keys[0].clusterz", "unknown key", "did you mean 'clusters'?"),
@@ -132,7 +132,7 @@ IN_OTHER_FILES = {
     (
         "e.yaml",
         "kind None is not a policy kind",
-        "known: Attestors, Baseline, Defaults, Pipeline, Revocations",
+        "known: Attestors, Baseline, CustomResources, Defaults, Pipeline, Revocations",
     ),
 }
 

@@ -11,6 +11,7 @@ import pytest
 from stagepass.policy.lint import lint
 from stagepass.policy.lint_finding import Finding
 from stagepass.policy.revocations import Revocations
+from tests.policy.signed import revocation_list, revoked
 from tests.policy_tools.full import full_set
 from tests.repository.sources import ROOT
 from tests.world import DAY, DROP, NOW, SECOND, policy_set
@@ -22,7 +23,7 @@ REQUIRES = "pipeline.stages.2.requires"
 STAGING_KEY = "attestors.staging-cluster.keys"
 
 
-def findings(changes: dict[str, Any], now: datetime | None = None) -> list[tuple[str, str]]:
+def findings(changes: dict[str, Any], now: datetime = NOW) -> list[tuple[str, str]]:
     return [(finding.rule, finding.where) for finding in lint(policy_set(changes), now=now)]
 
 
@@ -40,7 +41,7 @@ class TestKeyNotBound:
     def test_a_key_of_a_stage_with_several_clusters_is_bound_to_one(
         self, key: dict[str, Any]
     ) -> None:
-        (finding,) = lint(policy_set({"attestors.prod-clusters.keys.0": key}))
+        (finding,) = lint(policy_set({"attestors.prod-clusters.keys.0": key}), now=NOW)
 
         assert finding == Finding(
             "shop: production",
@@ -68,7 +69,7 @@ class TestSeparationOfDuties:
         shared = {"pipeline.stages.1.signedBy": ["staging-cluster", "test-cluster"]}
 
         assert findings(shared) == [("separation-of-duties", "shop: test, staging")]
-        (finding,) = lint(policy_set(shared))
+        (finding,) = lint(policy_set(shared), now=NOW)
         assert finding.message.startswith("test-cluster may sign passes of both stages;")
 
     def test_the_same_person_under_two_keys_is_one_owner(self) -> None:
@@ -78,7 +79,7 @@ class TestSeparationOfDuties:
 
     def test_one_key_behind_two_names_is_named_as_such(self) -> None:
         key = {"file": "keys/test-cluster.pub", "owner": "test-cluster"}
-        (finding,) = lint(policy_set({"attestors.staging-cluster.keys.1": key}))
+        (finding,) = lint(policy_set({"attestors.staging-cluster.keys.1": key}), now=NOW)
 
         assert (finding.rule, finding.where) == ("separation-of-duties", "shop: test, staging")
         assert finding.message.startswith(
@@ -118,7 +119,7 @@ class TestSeparationOfDuties:
 class TestFinalStageAsksNothing:
     def test_the_last_stage_asks_for_something_of_its_own(self) -> None:
         changes = {REQUIRES: DROP, "pipeline.stages.0.signedBy": ["test-cluster", "scanner"]}
-        (finding,) = lint(policy_set(changes))
+        (finding,) = lint(policy_set(changes), now=NOW)
 
         assert (finding.rule, finding.where) == ("final-stage-asks-nothing", "shop: production")
         assert "nothing but the passes of the stages before" in finding.message
@@ -139,7 +140,9 @@ class TestFinalStageAsksNothing:
 
     def test_a_pipeline_of_one_stage_that_asks_for_nothing_admits_every_image(self) -> None:
         changes = {"pipeline.stages": [{"name": "run", "clusters": ["a"], "namespaces": ["b"]}]}
-        (finding,) = [f for f in lint(policy_set(changes)) if f.rule == "final-stage-asks-nothing"]
+        (finding,) = [
+            f for f in lint(policy_set(changes), now=NOW) if f.rule == "final-stage-asks-nothing"
+        ]
 
         assert "asks for nothing but an image that matches" in finding.message
 
@@ -175,7 +178,7 @@ class TestUnreachableStage:
         need = {"attestation": {"name": "x", "from": ["scanner"], "predicateType": "x"}}
         last = {**archive, "after": ["production"], "requires": [need]}
         changes = {"pipeline.stages.3": last, "attestors.prod-clusters.keys.1.clusters": ["prod-2"]}
-        (finding,) = lint(policy_set(changes))
+        (finding,) = lint(policy_set(changes), now=NOW)
 
         assert (finding.rule, finding.where) == ("unreachable-stage", "shop: archive")
         assert finding.message == (
@@ -314,9 +317,6 @@ class TestEnds:
         assert of_full(later, self.END - SECOND) == []
         assert of_full(later, self.END) == [("expired-exemption", "exempt")]
 
-    def test_without_a_time_nothing_is_over(self) -> None:
-        assert lint(policy_set({f"{STAGING_KEY}.0.validUntil": "2020-01-01T00:00:00Z"})) == []
-
 
 class TestRevocations:
     LIST = Revocations(1, NOW + DAY, deny_when_expired=True)
@@ -343,11 +343,16 @@ class TestRevocations:
 
         assert (finding.rule, finding.where) == ("unreachable-stage", "shop: staging")
 
-    def test_who_revokes_is_not_known_so_nobody_is_called_unused(self) -> None:
+    def test_beside_a_list_only_who_may_sign_it_is_used(self) -> None:
         idle = {"keys": [{"file": "keys/stranger.pub", "owner": "stranger"}]}
         policy = replace(policy_set({"attestors.idle": idle}), revocations=self.LIST)
+        used = replace(policy, revocations=replace(self.LIST, signers=("idle",)))
 
-        assert lint(policy, now=NOW) == []
+        assert [f.where for f in lint(policy, now=NOW)] == ["attestor idle"]
+        assert lint(used, now=NOW) == []
+
+    def test_a_set_that_loads_says_who_may_sign_its_list(self) -> None:
+        assert [f.rule for f in lint(revoked(revocation_list()), now=NOW)] == []
 
 
 def test_every_rule_is_listed_with_its_meaning() -> None:
@@ -368,7 +373,7 @@ def test_findings_of_all_pipelines_come_sorted() -> None:
         "attestors.prod-clusters.keys.1.clusters": DROP,
         "pipeline.stages.0.signedBy": ["test-cluster", "staging-cluster"],
     }
-    found = lint(policy_set(changes))
+    found = lint(policy_set(changes), now=NOW)
 
     assert found == sorted(found)
     assert [finding.rule for finding in found] == [

@@ -115,6 +115,16 @@ def test_nesting_is_counted_in_objects_and_lists_and_the_cap_itself_is_allowed()
             read(f" {over}", max_depth=8)
 
 
+@pytest.mark.parametrize("cap", [253, 254, 255, 500])
+def test_a_cap_holds_also_beyond_what_orjson_writes(cap: int) -> None:
+    """Up to 254 levels a text that orjson writes back is not counted again: at 255 it must refuse."""
+    for opened, closed in (("[", "]"), ('{"k":', "}")):
+        at_cap = f"{opened * (cap - 1)}[]{closed * (cap - 1)}"
+        assert read(at_cap, max_depth=cap) is not None
+        with pytest.raises(InputError, match=f"nested more than {cap} levels"):
+            read(f"{opened}{at_cap}{closed}", max_depth=cap)
+
+
 def test_size_is_bounded_before_anything_is_parsed() -> None:
     assert read("[1,2]", max_bytes=5) == [1, 2]
     with pytest.raises(InputError, match="6 bytes of JSON; at most 5 are read"):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from datetime import datetime
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from stagepass.predicates.members import STAGE_ENTERED, STAGE_PASSED
 from stagepass.stage import Place
 from stagepass.verifier import Verifier
 from tests.core.sources import MemorySource
+from tests.policy.signed import FLOOR, emergency, full_evidence, shop
 from tests.world import (
     DIGEST,
     IMAGE,
@@ -43,6 +45,58 @@ def decide(
     seconds: float = 60,
 ) -> Decision:
     return Verifier(policy, sources).decide(image, place, now=now, deadline=Deadline.after(seconds))
+
+
+@pytest.mark.parametrize("failure", [Code.REGISTRY_UNAVAILABLE, Code.DEADLINE])
+@pytest.mark.parametrize("unlisted", ["deny", "audit"])
+def test_what_no_pipeline_lists_is_denied_whatever_else_could_not_be_found_out(
+    failure: Code, unlisted: str
+) -> None:
+    """No evidence lists an image, so a Baseline's registry that is not asked leaves no doubt."""
+    policy = shop({"defaults.unlisted": unlisted}, FLOOR)
+    stranger = ImageRef.parse(f"registry.internal/x@{DIGEST}")
+    decision = decide(MemorySource(failure=failure), image=stranger, policy=policy)
+
+    assert (decision.answer, decision.allowed) == (Answer.DENIED, False)
+    assert codes(decision) == sorted(["REQUIREMENT_MISSING", "UNLISTED", failure])
+
+
+def test_of_a_listed_image_the_baseline_stays_undetermined() -> None:
+    decision = decide(MemorySource(full_evidence(), failure=Code.DEADLINE), policy=shop({}, FLOOR))
+
+    assert decision.answer is Answer.UNDETERMINED
+
+
+@pytest.mark.parametrize("size", [1, 50])
+def test_behind_a_broken_glass_the_full_evidence_is_still_found(tmp_path: Path, size: int) -> None:
+    """Then it is the plain admission, for which receipts and passes may be signed."""
+    directory = DirectorySource(stored(tmp_path, [emergency()]))
+    registry = MemorySource(full_evidence(), size=size)
+    decision = decide(directory, registry, policy=shop())
+
+    assert (decision.answer, decision.notes, decision.notices) == (Answer.ADMITTED, (), ())
+
+
+@pytest.mark.parametrize("failure", [None, Code.REGISTRY_UNAVAILABLE])
+def test_without_it_the_glass_is_broken(tmp_path: Path, failure: Code | None) -> None:
+    directory = DirectorySource(stored(tmp_path, [emergency()]))
+    decision = decide(directory, MemorySource(failure=failure), policy=shop())
+
+    assert (decision.answer, decision.notes) == (Answer.ADMITTED, (Code.BREAK_GLASS,))
+
+
+def test_a_registry_that_hangs_leaves_time_for_the_next_image_of_an_emergency(
+    tmp_path: Path,
+) -> None:
+    """Break-glass is for when the registry is down; the images of one Pod share a deadline."""
+    directory = DirectorySource(stored(tmp_path, [emergency()]))
+    hanging = MemorySource(gate=threading.Event(), failure=Code.DEADLINE)
+    verifier, deadline = Verifier(shop(), [directory, hanging]), Deadline.after(1)
+    answers = [verifier.decide(IMAGE, PROD_EU, now=NOW, deadline=deadline).notes for _ in range(5)]
+
+    assert answers == [(Code.BREAK_GLASS,)] * 5
+    assert hanging.calls == 5
+    assert deadline.remaining() > 0
 
 
 def test_what_a_directory_proves_no_other_source_is_asked_for(tmp_path: Path) -> None:

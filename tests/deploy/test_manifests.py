@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from certs.names import Names
+from stagepass.diskcache import Limits
 from tests.deploy.base import BASE, DEPLOY, ROOT, documents, one
 
 
@@ -85,8 +86,13 @@ def test_the_service_account_has_no_rights_and_no_token(pod: dict[str, Any]) -> 
     assert not any("projected" in volume for volume in pod["volumes"])
 
 
-def test_no_binding_in_the_tree_reaches_the_gates_namespace() -> None:
-    """By name or through a group; a template that is not YAML yet is read as text."""
+def test_no_binding_in_the_tree_reaches_the_gate() -> None:
+    """
+    By name or through a group; a template that is not YAML yet is read as text.
+
+    Others in its namespace are the guard's, each with what tests/deploy/test_guard.py says.
+    """
+    others = {f"stagepass-{name}" for name in ("watchdog", "certificates", "policy")}
     namespace = one("Namespace")["metadata"]["name"]
     for path in [*DEPLOY.rglob("*.yaml"), *DEPLOY.rglob("*.yml")]:
         text = path.read_text()
@@ -97,7 +103,7 @@ def test_no_binding_in_the_tree_reaches_the_gates_namespace() -> None:
             if not (document and str(document.get("kind")).endswith("RoleBinding")):
                 continue
             for subject in document.get("subjects") or ():
-                assert subject.get("namespace") != namespace, path
+                assert subject.get("namespace") != namespace or subject["name"] in others, path
                 assert subject["name"] not in (
                     "system:authenticated",
                     "system:serviceaccounts",
@@ -142,6 +148,23 @@ def test_the_settings_point_at_what_is_mounted(
     for name in ("tls", "policy", "policy-keys"):
         assert mounts[name]["readOnly"] is True
         assert "subPath" not in mounts[name], "a subPath mount never sees an update"
+
+
+def test_the_workers_share_evidence_on_disk(pod: dict[str, Any], container: dict[str, Any]) -> None:
+    """In memory it would count against the container's limit; a full emptyDir evicts the Pod."""
+    env = {entry["name"]: entry.get("value") for entry in container["env"]}
+    mounts = {mount["name"]: mount for mount in container["volumeMounts"]}
+    (cache,) = (volume["emptyDir"] for volume in pod["volumes"] if volume["name"] == "cache")
+    limits = Limits()
+    # A bundle's last block and, at worst, a folder of its own.
+    blocks = limits.entries * 2 * 4096
+
+    assert env["STAGEPASS_CACHE_DIR"] == mounts["cache"]["mountPath"]
+    assert not mounts["cache"].get("readOnly")
+    assert "medium" not in cache
+    assert cache["sizeLimit"] == "1Gi"
+    assert limits.size + blocks <= 1 << 30
+    assert int(env["STAGEPASS_WORKERS"]) <= 2, "each one more may add a sixteenth"
 
 
 def test_the_key_is_for_the_gates_user_alone(pod: dict[str, Any]) -> None:

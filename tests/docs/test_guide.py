@@ -8,6 +8,7 @@ from stagepass.policy.lint import lint
 from stagepass.policy.store import load_directory
 from tests.docs.walk import Block, Reader, blocks, commands, sections
 from tests.repository.sources import ROOT
+from tests.world import NOW
 
 _GUIDE = (ROOT / "docs" / "guide.md").read_text()
 _SECTIONS = sections(_GUIDE)
@@ -49,4 +50,4 @@ def _follow(reader: Reader, block: Block) -> None:
 
 
 def _load_cleanly(policy: Path) -> None:
-    assert lint(load_directory(policy)) == []
+    assert lint(load_directory(policy), now=NOW) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 import time
@@ -13,11 +14,11 @@ from functools import partial
 
 from certs.issue import issue as reissue
 from certs.names import Names
-from tests.faults import disk, policy
+from tests.faults import clock, disk, policy
 from tests.faults.load import Load
 from tests.faults.result import Result
 from tests.faults.site import Site
-from tests.faults.tally import Rules, Tally, Window
+from tests.faults.tally import Kind, Rules, Tally, Window
 from tests.simulators.registry import Faults
 from tests.webhook.server import Server, wait_until
 
@@ -26,8 +27,8 @@ Fault = Callable[[str, Site, float], Result]
 _KILL_SECONDS = 2.0
 _LIE_SECONDS = 0.1
 _ROTATIONS = 100
-_DRAIN_LATENCY = 0.3
-_CLOCK = "a step of the real-time clock moves every process of the machine; needs one of its own"
+_DRAIN_LATENCY, _SLOW_LATENCY = 0.3, 2.0
+_AT_ONCE = 100
 
 
 def _healthy(name: str, site: Site, seconds: float) -> Result:
@@ -125,8 +126,19 @@ def _is_gone(gate: Server, worker: int) -> bool:
     return worker not in gate.workers()
 
 
-def _not_run(reason: str) -> Fault:
-    return lambda name, _site, _seconds: Result(name, skipped=reason)
+def _at_once(
+    faults: Faults, name: str, site: Site, seconds: float, *, different: int = _AT_ONCE
+) -> Result:
+    """A hundred reviews in one moment, each on a connection of its own; the usual time limit of 8 s."""
+    _ = seconds
+    images = [(Kind.REGISTRY, site.image(Kind.REGISTRY)) for _ in range(different)]
+    with site.faulty(faults), site.new_gate(DEADLINE="8") as gate:
+        with Load(gate, images, clients=_AT_ONCE, most=_AT_ONCE, fresh=True) as load:
+            pass
+        overdue = re.findall(
+            rb"^stagepass_overdue_reviews_total (.+)$", gate.get("/metrics").body, re.M
+        )
+    return Result.of(name, [load.tally], f"{float(overdue[0]):.0f} got no thread in time")
 
 
 FAULTS: Mapping[str, Fault] = {
@@ -143,13 +155,16 @@ FAULTS: Mapping[str, Fault] = {
     "registry 500": _behaving(Faults(status=500)),
     "registry lying now and then": partial(_registry, _now_and_then_a_lie),
     "1,000 policy writes": policy.replaced_faster,
-    "policy reloads": policy.replaced_once_seen,
+    "1,000 policy reloads": policy.reloaded,
     "certificate rotated 100 x": _rotated,
     "worker killed (-9)": _killed,
     "SIGTERM drain": _drained,
     "disk full": disk.full,
     "cache read-only": disk.read_only,
     "cache is a file": disk.replaced,
-    "clock stepped": _not_run(_CLOCK),
+    "clock stepped": clock.stepped,
+    "100 at once, registry hung": partial(_at_once, Faults(hang=True)),
+    "100 at once, registry slow": partial(_at_once, Faults(latency=_SLOW_LATENCY)),
+    "100 of one image, hung": partial(_at_once, Faults(hang=True), different=1),
 }
 """Each is given its name, a site that is well, and how long to last in seconds."""

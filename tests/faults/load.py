@@ -22,7 +22,7 @@ from tests.webhook.reviews import create
 from tests.webhook.server import Server
 
 CLIENTS = 6
-MAX_SENT = 20_000
+MAX_SENT = 100_000
 """Of one load, however long it lasts."""
 _PAUSE_SECONDS = 0.01
 _PATH = f"/validate?timeout={GRANTED_SECONDS:.0f}s"
@@ -32,10 +32,17 @@ Images = Sequence[tuple[Kind, str]]
 
 
 class Load:
-    """`fresh` makes a new connection for every review."""
+    """`fresh` makes a new connection for every review; `most` is how many are sent."""
 
     def __init__(
-        self, gate: Server, images: Images, rules: Rules | None = None, *, fresh: bool = False
+        self,
+        gate: Server,
+        images: Images,
+        rules: Rules | None = None,
+        *,
+        fresh: bool = False,
+        clients: int = CLIENTS,
+        most: int = MAX_SENT,
     ) -> None:
         self.tally = Tally(rules or Rules())
         self.certificates: set[bytes] = set()
@@ -45,7 +52,8 @@ class Load:
         self._lock = threading.Lock()
         self._stopped = False
         self._unwritten = self._in_flight = 0
-        self._threads = [threading.Thread(target=self._client) for _ in range(CLIENTS)]
+        self._most = most
+        self._threads = [threading.Thread(target=self._client) for _ in range(clients)]
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -70,7 +78,7 @@ class Load:
     def _begin(self) -> tuple[Kind, str] | None:
         """The next image to ask about; None at the end of the load."""
         with self._lock:
-            if self._stopped or self.tally.sent >= MAX_SENT:
+            if self._stopped or self.tally.sent >= self._most:
                 return None
             self.tally.sent += 1
             self._unwritten += 1

@@ -59,7 +59,7 @@ class Result:
     def line(self) -> str:
         """One line of the table."""
         if self.skipped:
-            return f"{self.name:<28}  not run: {self.skipped}"
+            return f"{self.name:<28}  NOT RUN: {self.skipped}"
         numbers = (self.sent, self.explicit, len(self.wrong), self.undetermined, self.failed)
         more = (self.cut, len(self.odd), round(self.slowest * 1000))
         cells = "".join(f"{number:>11,}" for number in (*numbers, *more))
@@ -84,7 +84,7 @@ def totals(results: Sequence[Result]) -> str:
         slowest=max((result.slowest for result in ran), default=0.0),
         wrong=tuple(text for result in ran for text in result.wrong),
         odd=tuple(text for result in ran for text in result.odd),
-        note=f"{len(results) - len(ran)} not run",
+        note=f"{len(results) - len(ran)} NOT RUN",
     )
     lines = [total.line(), "", _share("explicit answers", total.explicit, total.sent)]
     uncut = total.sent - total.cut

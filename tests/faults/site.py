@@ -53,9 +53,8 @@ class Site:
         directory = self._directory / next(self._names)
         directory.mkdir()
         evidence = f"dir:{self.shop.evidence},registry"
-        return Server(
-            directory, self.shop, workers=WORKERS, evidence=evidence, DEADLINE=_DEADLINE, **settings
-        )
+        settings = {"evidence": evidence, "DEADLINE": _DEADLINE, **settings}
+        return Server(directory, self.shop, workers=WORKERS, **settings)
 
     def images(self) -> Images:
         """New images of each kind, in turn."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -27,9 +28,27 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """
+    A verdict. `text` is the whole answer; `begun` and `ended` are of the monotonic clock.
+
+    `decision` is "" where an answer does not say it.
+    """
+
+    kind: Kind
+    allowed: bool
+    decision: str
+    codes: str
+    revision: str
+    text: str
+    begun: float
+    ended: float
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """
-    What else makes an answer right.
+    What makes an answer right.
 
     `hidden`: the registry itself says there is nothing, so what it attests may be denied.
     `stricter`: revisions of the policy set under which every image must be denied.
@@ -39,6 +58,16 @@ class Rules:
     hidden: bool = False
     stricter: frozenset[str] = frozenset()
     known: frozenset[str] = frozenset()
+
+    def problem(self, said: Said) -> str:
+        """What is wrong with it, "" for nothing. That the gate could not find out is never wrong."""
+        if self.known and said.revision not in self.known:
+            return f"judged by the set {said.revision!r}, which nobody wrote"
+        must_be_denied = said.kind is Kind.UNATTESTED or said.revision in self.stricter
+        if said.allowed:
+            return "allowed" if must_be_denied else ""
+        may_be_denied = must_be_denied or (said.kind is Kind.REGISTRY and self.hidden)
+        return "" if may_be_denied or said.decision == "undetermined" else "denied"
 
 
 @dataclass(slots=True)
@@ -71,10 +100,13 @@ class Tally:
                 return
             self.explicit += 1
             self.slowest = max(self.slowest, took)
-            notes = response.get("auditAnnotations", {})
-            self.revisions.add(notes.get("policy-revision", ""))
-            if problem := self._judge(kind, response["allowed"], notes):
-                self.wrong.append(f"{kind.value}: {problem}: {json.dumps(response)[:400]}")
+            said = _said(kind, response, time.monotonic(), took)
+            self.revisions.add(said.revision)
+            if not said.allowed and said.decision == "undetermined":
+                self.undetermined += 1
+                self.held += kind is Kind.DIRECTORY
+            if problem := self.rules.problem(said):
+                self.wrong.append(f"{kind.value}: {problem}: {said.text[:400]}")
 
     def failed(self, begun: float, at: float, error: Exception) -> None:
         """Count a request that got no answer."""
@@ -89,23 +121,19 @@ class Tally:
             for begun, at, _ in self.broken
         )
 
-    def _judge(self, kind: Kind, allowed: bool, notes: dict[str, str]) -> str:
-        revision, decision = notes.get("policy-revision", ""), notes.get("decision")
-        if self.rules.known and revision not in self.rules.known:
-            return f"judged by the set {revision!r}, which nobody wrote"
-        if allowed:
-            bad = kind is Kind.UNATTESTED or revision in self.rules.stricter
-            return "allowed" if bad else ""
-        if decision == "undetermined":
-            self.undetermined += 1
-            self.held += kind is Kind.DIRECTORY
-            return ""
-        may_be_denied = (
-            kind is Kind.UNATTESTED
-            or revision in self.rules.stricter
-            or (kind is Kind.REGISTRY and self.rules.hidden)
-        )
-        return "" if may_be_denied else "denied"
+
+def _said(kind: Kind, response: dict[str, Any], ended: float, took: float) -> Said:
+    notes = response.get("auditAnnotations", {})
+    return Said(
+        kind,
+        response["allowed"],
+        notes.get("decision", ""),
+        notes.get("codes", ""),
+        notes.get("policy-revision", ""),
+        json.dumps(response),
+        ended - took,
+        ended,
+    )
 
 
 def _response(uid: str, status: int, body: bytes) -> dict[str, Any] | None:

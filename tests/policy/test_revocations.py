@@ -242,3 +242,24 @@ def test_a_list_in_a_registry_is_no_list() -> None:
     shop = revoked(revocation_list())
 
     assert judged(shop, [*EVIDENCE, revocation_list(ARTIFACT)]) == judged(shop, EVIDENCE)
+
+
+@pytest.mark.parametrize("enforcement", ["enforce", "warn", "audit"])
+def test_a_revocation_is_enforced_as_its_stage_is(enforcement: str) -> None:
+    """The answer is the same everywhere; where nothing is enforced, a revocation is not either."""
+    changes = {"pipeline.stages.2.enforcement": enforcement}
+    decision = judged(revoked(revocation_list(ARTIFACT), changes=changes), EVIDENCE)
+
+    assert (decision.answer, codes(decision)) == (Answer.DENIED, ["REVOKED"])
+    assert decision.allowed is (enforcement != "enforce")
+    assert ("REVOKED" in " ".join(decision.warnings)) is (enforcement == "warn")
+
+
+def test_what_no_stage_names_is_enforced_as_unlisted_says() -> None:
+    listed = revocation_list(ARTIFACT)
+    nowhere = Place("prod-eu", "nowhere")
+    for unlisted, allowed in (("deny", False), ("audit", True)):
+        policy = revoked(listed, changes={"defaults.unlisted": unlisted})
+        assert judged(policy, EVIDENCE, place=nowhere).allowed is allowed
+    unknown = revoked(listed, changes={"defaults.unlisted": "audit"})
+    assert not judged(unknown, EVIDENCE, place=Place("unknown", "shop")).allowed

@@ -11,6 +11,10 @@ EDGE = f"{STAGE}.after.0"
 NEED = f"{STAGE}.requires.0.attestation"
 APPROVAL = f"{STAGE}.requires.1.approval"
 GLASS = f"{STAGE}.breakGlass"
+SOURCE = f"{STAGE}.source"
+IN_SOURCE = "pipeline shop: production, source"
+_GIT = "https://git.example.com/shop/deploy.git"
+_WHERE = f"apps/production of {_GIT}"
 IN_STAGE = "pipeline shop: production"
 STRANGER = {"file": "keys/stranger.pub", "owner": "stranger"}
 SIGNED_OFF = {"name": "signed off", "from": ["scanner"], "predicateType": "x"}
@@ -165,6 +169,36 @@ TABLE: list[tuple[dict[str, Any], list[Line]]] = [
         {"pipeline.stages.1.breakGlass": {"from": ["commanders"], "maxDuration": "1h"}},
         [("looser", "pipeline shop: staging", "the glass can be broken, by commanders")],
     ),
+    ({SOURCE: DROP}, [("changed", IN_STAGE, f"the applier no longer applies {_WHERE}")]),
+    (
+        {f"{SOURCE}.git": "ssh://git@a/b"},
+        [("changed", IN_SOURCE, f"git is ssh://git@a/b, was {_GIT}")],
+    ),
+    (
+        {f"{SOURCE}.ref": {"tag": "v2"}},
+        [("changed", IN_SOURCE, "ref is refs/tags/v2, was refs/heads/main")],
+    ),
+    (
+        {f"{SOURCE}.path": "apps/other"},
+        [("changed", IN_SOURCE, "path is apps/other, was apps/production")],
+    ),
+    ({f"{SOURCE}.root": "."}, [("changed", IN_SOURCE, "root is none, was apps")]),
+    (
+        {f"{SOURCE}.serviceAccount.name": "admin"},
+        [("changed", IN_SOURCE, "serviceAccount is shop/admin, was shop/deployer")],
+    ),
+    (
+        {f"{SOURCE}.commitSigners": DROP},
+        [
+            ("changed", IN_SOURCE, "commitSigners.gpg is none, was 1 lines"),
+            ("changed", IN_SOURCE, "commitSigners.ssh is none, was 1 lines"),
+        ],
+    ),
+    ({f"{SOURCE}.sandbox": "none"}, [("looser", IN_SOURCE, "sandbox is none, was required")]),
+    (
+        {f"{SOURCE}.apply": "what-can-be"},
+        [("looser", IN_SOURCE, "apply is what-can-be, was all-or-nothing")],
+    ),
     ({f"{STAGE}.enforcement": "warn"}, [("looser", IN_STAGE, "enforcement is warn, was enforce")]),
     (
         {f"{STAGE}.signedBy": ["prod-clusters", "scanner"]},
@@ -247,6 +281,14 @@ TABLE: list[tuple[dict[str, Any], list[Line]]] = [
     (
         {"baseline.metadata.name": "floor"},
         [("looser", "baseline built", "is gone"), ("stricter", "baseline floor", "is new")],
+    ),
+    (
+        {"defaults.csiDrivers.1": "image.csi.example"},
+        [("looser", "set", "csiDrivers: image.csi.example is added")],
+    ),
+    (
+        {"defaults.csiDrivers": DROP},
+        [("stricter", "set", "csiDrivers: secrets-store.csi.k8s.io is gone")],
     ),
     ({"defaults.unlisted": "audit"}, [("looser", "set", "unlisted is audit, was deny")]),
     (

@@ -55,6 +55,11 @@ stages:
     namespaces: [shop]
     signedBy: [staging-cluster]
     after: [test]
+    source:
+      git: https://git.example.com/shop/deploy.git
+      ref: {tag: v1}
+      path: .
+      serviceAccount: {namespace: shop, name: deployer}
   - name: production
     clusters: [prod-eu, prod-us]
     namespaces: [shop, "shop-*"]
@@ -72,6 +77,17 @@ stages:
     windows: [{deny: "Fri 16:00 - Mon 08:00", timezone: Europe/Berlin}]
     breakGlass: {from: [commanders], threshold: 1, maxDuration: 4h}
     enforcement: enforce
+    source:
+      git: https://git.example.com/shop/deploy.git
+      ref: {branch: main}
+      path: apps/production
+      root: apps
+      serviceAccount: {namespace: shop, name: deployer}
+      commitSigners: {ssh: keys/allowed_signers, gpg: keys/maintainers.asc}
+      apply: all-or-nothing
+      clusterScoped: [Namespace, ClusterRole.rbac.authorization.k8s.io]
+      takeover: [apps/Deployment/shop/web]
+      sandbox: required
 ---
 apiVersion: stagepass.dev/v1
 kind: Baseline
@@ -85,6 +101,7 @@ requires:
 apiVersion: stagepass.dev/v1
 kind: Defaults
 unlisted: deny
+csiDrivers: [secrets-store.csi.k8s.io]
 exempt:
   - namespaces: [kube-system]
     images: ["registry.k8s.io/**"]
@@ -114,7 +131,8 @@ def files_of(documents: list[dict[str, Any]]) -> dict[str, bytes]:
     """A set of these documents, with every key."""
     keys = {f"keys/{name}.pub": signer(name).public_pem for name in KEYS}
     text = "\n---\n".join(json.dumps(document) for document in documents)
-    return {"policy.yaml": text.encode(), **keys}
+    signers = {"keys/allowed_signers": b"dev ssh-ed25519 AAAA", "keys/maintainers.asc": b"armor"}
+    return {"policy.yaml": text.encode(), **keys, **signers}
 
 
 def full_set(changes: Mapping[str, Any] | None = None, *more: dict[str, Any]) -> PolicySet:

@@ -12,6 +12,7 @@ from stagepass.policy import diff as sets
 from stagepass.policy import diff_pipelines as parts
 from stagepass.policy.diff import diff
 from stagepass.policy.diff_rules import Effect, Table
+from stagepass.policy.diff_source import SOURCE
 from stagepass.policy.model import (
     ApprovalRequirement,
     AttestationRequirement,
@@ -26,6 +27,7 @@ from stagepass.policy.model import (
     Stage,
 )
 from stagepass.policy.revocations import Revocations
+from stagepass.policy.source import Source
 from tests.policy_tools.changes import NEED, STAGE, STRANGER, TABLE, Line
 from tests.policy_tools.full import full_set
 from tests.world import DAY, DROP, NOW
@@ -154,11 +156,20 @@ class TestRevocations:
 
     @pytest.mark.parametrize("member", ["artifacts", "attestations", "keys"])
     def test_one_more_entry_is_stricter(self, member: str) -> None:
-        more = replace(self.LIST, sequence=8, **{member: {"abc": "stolen"}})
+        added: dict[str, Any] = {member: {"abc": "stolen"}}
+        more = replace(self.LIST, sequence=8, **added)
         ((effect, where, message),) = self.effects(self.LIST, more)
 
         assert (effect, where) == ("stricter", "revocations")
         assert message.endswith(": abc is added")
+
+    def test_who_may_sign_the_next_list_is_a_change(self) -> None:
+        one = replace(self.LIST, signers=("security",))
+        two = replace(self.LIST, signers=("security", "release-managers"))
+
+        assert self.effects(one, two) == [
+            ("changed", "revocations", "from is security, release-managers, was security")
+        ]
 
     def test_a_later_end_is_looser_only_where_the_end_denies(self) -> None:
         later = replace(self.LIST, expires=NOW + 2 * DAY)
@@ -240,6 +251,7 @@ RULES: list[tuple[type[Any], Table]] = [
     (AttestationRequirement, parts.ATTESTATION),
     (ApprovalRequirement, parts.APPROVAL),
     (BreakGlassRule, parts.BREAK_GLASS),
+    (Source, SOURCE),
 ]
 
 

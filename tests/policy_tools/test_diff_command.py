@@ -139,7 +139,31 @@ def test_what_could_not_be_found_out_is_no_promise(sets: Sets) -> None:
     sets.write("new", SOAK)
     running = ["--running", str(sets.running(str(IMAGE))), "--cluster", "prod-eu", "--offline"]
 
-    assert "0 running images would be stranded" in sets.diff(*running).out
+    result = sets.diff(*running)
+    assert result.out.splitlines()[-2:] == [
+        "could not find out whether 1 running images may stay",
+        "0 running images would be stranded",
+    ]
+    line = sets.diff(*running, "--output", "json").line
+    assert (line["running"], line["undetermined"], line["stranded"]) == (1, 1, [])
+
+
+@pytest.mark.parametrize(("new", "code"), [("old", 0), ("new", 1)])
+def test_an_empty_cluster_strands_nothing(sets: Sets, new: str, code: int) -> None:
+    sets.write("new", SOAK)
+    result = sets.diff(*sets.stranding(), new=new)
+
+    assert result.code == code
+    assert result.out.splitlines()[-2:] == ["nothing runs", "0 running images would be stranded"]
+
+
+def test_an_empty_file_is_no_empty_cluster(sets: Sets) -> None:
+    """It is what a command that failed leaves behind."""
+    arguments = sets.stranding()
+    (sets.root / "running.json").write_text("")
+    result = sets.diff(*arguments, new="old")
+
+    assert (result.code, "no objects" in result.err) == (64, True)
 
 
 def test_what_cannot_be_used_exits_64(sets: Sets) -> None:

@@ -32,6 +32,14 @@ REVOCATIONS = {
     "from": ["ci"],
     "onExpired": "warn",
 }
+CUSTOM: dict[str, Any] = {
+    "apiVersion": "stagepass.dev/v1",
+    "kind": "CustomResources",
+    "resources": [
+        {"group": "argoproj.io", "kind": "Rollout", "podTemplates": ["spec.template"]},
+        {"group": "tekton.dev", "kind": "Task", "images": ["spec.steps[*].image"]},
+    ],
+}
 SHIPPED = sorted((ROOT / "policies").glob("**/*.yaml"))
 STAGE = "stages.2"
 ATTESTATION = f"{STAGE}.requires.0.attestation"
@@ -134,7 +142,9 @@ def test_the_example_of_the_documentation_is_taken() -> None:
     assert [error.message for d in documents for error in VALIDATOR.iter_errors(d)] == []
 
 
-@pytest.mark.parametrize("document", [*full_documents(), REVOCATIONS, *yaml.safe_load_all(POLICY)])
+@pytest.mark.parametrize(
+    "document", [*full_documents(), REVOCATIONS, CUSTOM, *yaml.safe_load_all(POLICY)]
+)
 def test_every_field_of_every_kind_is_taken(document: dict[str, Any]) -> None:
     assert takes(document)
 
@@ -142,6 +152,7 @@ def test_every_field_of_every_kind_is_taken(document: dict[str, Any]) -> None:
 def test_the_full_set_has_every_field() -> None:
     """Else the tests above would say less than they seem to."""
     written = set(re.findall(r"[\w.-]+(?=:)", FULL)) | set(REVOCATIONS)
+    written |= {name for resource in CUSTOM["resources"] for name in resource} | set(CUSTOM)
     known = {name for reader in KINDS.values() for name in _names(reader)}
 
     assert known - written == set()

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from urllib3.util import connection
 
 from stagepass.decision import Code
 from stagepass.digest import Digest, ImageRef
@@ -48,13 +47,13 @@ def soon() -> Deadline:
 def connections(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Where a connection was opened to, name or address."""
     opened: list[object] = []
-    connect_to = connection.create_connection
+    connect_to = socket.create_connection
 
     def count(address: Any, *arguments: Any, **options: Any) -> socket.socket:
         opened.append(address)
         return connect_to(address, *arguments, **options)
 
-    monkeypatch.setattr(connection, "create_connection", count)
+    monkeypatch.setattr(socket, "create_connection", count)
     return opened
 
 

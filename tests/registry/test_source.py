@@ -185,9 +185,11 @@ class TestThreads:
         before = threading.active_count()
         with RegistrySource(client) as source:
             shop.attach(b"good")
+            shop.attach(b"better")
             search(source, shop.image)
             names = [thread.name for thread in threading.enumerate()]
-            assert any(name.startswith("registry 127.0.0.1:") for name in names)
+            for what in ("registry", "connect"):
+                assert any(name.startswith(f"{what} 127.0.0.1:") for name in names)
         names = [thread.name for thread in threading.enumerate()]
         assert not any(name.startswith("registry 127.0.0.1:") for name in names)
         assert threading.active_count() <= before + 1

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import os
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -114,3 +117,32 @@ def test_an_unknown_authority_is_refused(secure: Secure) -> None:
 def test_a_certificate_for_another_name_is_refused(secure: Secure) -> None:
     with pytest.raises(Unavailable, match=r"TLS failed .*ostname mismatch"):
         _blob(secure.url.replace("127.0.0.1", "localhost"), secure.certificate)
+
+
+def test_a_registry_without_tls_costs_no_reading_of_authorities(tmp_path: Path) -> None:
+    """They are read when TLS first needs them (36 ms): this file of them would never end."""
+    authorities = tmp_path / "ca.pem"
+    os.mkfifo(authorities)
+    client = """
+import sys
+from stagepass.evidence import Deadline
+from stagepass.registry.transport import Transport
+sender = Transport(per_host=1, ca_file=None)
+reply = sender.send("GET", sys.argv[1], deadline=Deadline.after(20), max_bytes=99, headers={})
+print(reply.body.decode())
+"""
+    server = _Server(("127.0.0.1", 0), _Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", client, f"http://127.0.0.1:{server.server_port}/"],
+            env={**os.environ, "SSL_CERT_FILE": str(authorities)},
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert (done.returncode, done.stdout.strip()) == (0, BLOB.decode()), done.stderr

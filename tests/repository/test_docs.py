@@ -27,6 +27,7 @@ from stagepass.policy.schema import (
 from stagepass.policy.store import load_directory
 from stagepass.signing import PrivateKey
 from tests.repository.sources import ROOT
+from tests.world import NOW
 
 _POLICY = (ROOT / "docs" / "policy.md").read_text()
 _SETTINGS = (ROOT / "docs" / "settings.md").read_text()
@@ -169,7 +170,7 @@ def test_the_example_loads_and_is_clean(tmp_path: Path) -> None:
     for name in re.findall(r"file: keys/(\S+)\.pub", text):
         PrivateKey.generate().write(tmp_path / "keys", name)
 
-    assert lint(load_directory(tmp_path)) == []
+    assert lint(load_directory(tmp_path), now=NOW) == []
 
 
 def test_every_setting_is_documented_and_no_other() -> None:

@@ -13,6 +13,22 @@ _PURE = (
     "stagepass/policy/model.py",
     "stagepass/policy/evaluate.py",
     "stagepass/policy/passes.py",
+    "applier/backoff.py",
+    "applier/classify.py",
+    "applier/compare.py",
+    "applier/health.py",
+    "applier/health_builtin.py",
+    "applier/health_status.py",
+    "applier/inventory.py",
+    "applier/objects.py",
+    "applier/plan.py",
+    "applier/pods.py",
+    "applier/quantity.py",
+    "applier/ran.py",
+    "applier/refused.py",
+    "applier/refused_kinds.py",
+    "applier/rules.py",
+    "applier/soak.py",
 )
 _MODULES = {"io", "logging", "os", "pathlib", "random", "secrets", "socket", "subprocess", "time"}
 _CLOCKS = {"now", "utcnow", "today"}

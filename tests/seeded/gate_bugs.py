@@ -61,7 +61,7 @@ SEEDS = (
         "V40, connaisseur 1.3.0",
         "images of init containers are not judged",
         "core/test_manifest.py",
-        ("stagepass/manifest.py", '_LISTS = ("containers", "initContainers", ', "_LISTS = ("),
+        ("stagepass/manifest.py", 'LISTS = ("containers", "initContainers", ', "LISTS = ("),
     ),
     seed(
         "ephemeral-containers-forgotten",
@@ -81,8 +81,30 @@ SEEDS = (
         "core/test_manifest.py",
         (
             "stagepass/manifest.py",
-            'return [*found, *_volumes(spec.get("volumes"), f"{path}.volumes")]',
-            "return found",
+            'for name in (*LISTS, "volumes"):',
+            "for name in LISTS:",
+        ),
+    ),
+    seed(
+        "unknown-image-fields-pass",
+        "CVE-2023-2727",
+        "a field of a later Kubernetes that names an image is not looked for",
+        "core/test_unknown_images.py property/test_unknown_images.py",
+        (
+            "stagepass/unknown_images.py",
+            'if _may_hold_some(template["spec"]):',
+            'if "restoreFrom" in template["spec"]:',
+        ),
+    ),
+    seed(
+        "unknown-image-field-unchanged",
+        "V44, CVE-2021-25735",
+        "an update that adds a field which looks like an image is taken for no change",
+        "core/test_unknown_images.py",
+        (
+            "stagepass/admission.py",
+            "before == slots(fields) and old_unknown == unknown",
+            "before == slots(fields)",
         ),
     ),
     seed(
@@ -108,8 +130,8 @@ SEEDS = (
         ),
         (
             "stagepass/admission.py",
-            'if request.operation == "UPDATE" and _unchanged(request, fields):',
-            "if _unchanged(request, fields):",
+            'if request.operation == "UPDATE" and _unchanged(verifier.policy, request, fields, unknown):',
+            "if _unchanged(verifier.policy, request, fields, unknown):",
         ),
     ),
     seed(
@@ -130,8 +152,8 @@ SEEDS = (
         "core/test_manifest.py core/test_admission.py",
         (
             "stagepass/manifest.py",
-            'raise InputError(f"{kind} has no {path}")',
-            "return []",
+            'raise InputError(f"{kind} has no {here}")',
+            "continue",
         ),
     ),
     seed(

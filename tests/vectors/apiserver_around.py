@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Callable
 
-from tests.cluster.controlplane import ORDINARY_USER
 from tests.cluster.gate import Gate
 from tests.cluster.workloads import pod_of
 from tests.vectors.apiserver import case
 from tests.vectors.cluster import (
-    CONFIGURATION,
-    answer,
     configuration,
     configured,
     create,
@@ -23,14 +19,6 @@ from tests.vectors.cluster import (
 from tests.webhook.server import issue
 
 _MISSING, _UNLISTED = "denied PASS_MISSING", "denied UNLISTED"
-_EDITS = {
-    "rules narrowed": [{"op": "remove", "path": "/webhooks/0/rules/0"}],
-    "caBundle swapped": [{"op": "remove", "path": "/webhooks/0/clientConfig/caBundle"}],
-    "failurePolicy Ignore": [
-        {"op": "replace", "path": "/webhooks/0/failurePolicy", "value": "Ignore"}
-    ],
-    "namespaceSelector emptied": [{"op": "remove", "path": "/webhooks/0/namespaceSelector"}],
-}
 
 
 def _kube_system(gate: Gate) -> str:
@@ -70,27 +58,6 @@ def _skip_label(gate: Gate) -> str:
 
 def _member(name: str) -> Callable[[Gate], str]:
     return lambda gate: str(configuration(gate).get(name))
-
-
-def _edit(patch: list[dict[str, str]], as_user: str | None) -> Callable[[Gate], str]:
-    """Tried on the server, and not kept."""
-    command = ("patch", *CONFIGURATION, "--type=json", "--dry-run=server", "-p")
-    return lambda gate: answer(gate, *command, json.dumps(patch), as_user=as_user)
-
-
-def _delete(as_user: str | None) -> Callable[[Gate], str]:
-    command = ("delete", *CONFIGURATION, "--dry-run=server")
-    return lambda gate: answer(gate, *command, as_user=as_user)
-
-
-def _administrator_of_namespace(gate: Gate) -> str:
-    """Whoever may do everything in the namespace."""
-    role = ("--clusterrole=admin", f"--user={ORDINARY_USER}")
-    gate.kubectl("create", "rolebinding", "admin", *role)
-    may = ("auth", "can-i", "create", "pods")
-    gate.wait_for(lambda: gate.kubectl(*may, as_user=ORDINARY_USER, check=False).stdout == "yes\n")
-    tries = [_edit(patch, ORDINARY_USER) for patch in _EDITS.values()]
-    return ", ".join(sorted({each(gate) for each in [*tries, _delete(ORDINARY_USER)]}))
 
 
 def _outage(gate: Gate) -> str:
@@ -154,14 +121,6 @@ LABEL = case("the change itself", _label, "admitted, not asked", "denied")
 NEW_NAMESPACE = case("D in a new one", _new_namespace, _UNLISTED)
 SKIP_LABEL = case("on a Pod", _skip_label, _MISSING)
 NO_SELECTORS = case("shipped objectSelector", _member("objectSelector"), "{}")
-CONFIGURATION_CHANGES = (
-    case("as administrator of the namespace", _administrator_of_namespace, "forbidden by RBAC"),
-    *(
-        case(f"as administrator of the cluster: {name}", _edit(patch, None), "admitted", "denied")
-        for name, patch in _EDITS.items()
-    ),
-    case("as administrator of the cluster: deleted", _delete(None), "admitted", "denied"),
-)
 FAILURE_POLICY = case("shipped value", _member("failurePolicy"), "Fail")
 TIMEOUT = case("shipped timeoutSeconds, deadline 8", _member("timeoutSeconds"), "10")
 OUTAGE = case("killed", _outage, "gate not reached; back: admitted")

@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.simulators.registry import Faults
 from tests.vectors import apiserver_around as real
+from tests.vectors import apiserver_guard as guard
 from tests.vectors.bench import Bench
 from tests.vectors.images import ADMITTED, MISSING, UNLISTED
 from tests.vectors.row import Case, Door, Row, objects
@@ -66,7 +67,8 @@ ROWS = (
         "B36",
         "static Pod",
         objects(MISSING, wanted="audited", mirror=_mirror),
-        "no annotation or user is looked at; the refusal only hides a mirror of what runs anyway",
+        "no skip for an annotation or a node's user: both would be a way in. The Pod runs anyway, from"
+        " a file on the node; the refusal only keeps its mirror out of the API",
     ),
     Row("B37", "run on the node itself", note="no request, no object: nothing to admit or scan"),
     Row(
@@ -87,7 +89,8 @@ ROWS = (
         "B39",
         "label of a namespace changed",
         (real.LABELS, real.LABEL),
-        "labels decide nothing, so nobody is kept from changing them",
+        "the policy set names cluster and namespace, and labels never decide: a label that is taken"
+        " away or changed opens nothing, so nobody is kept from changing it",
     ),
     Row("B40", "new namespace", (*objects(UNLISTED, new=_in("new")), real.NEW_NAMESPACE)),
     Row(
@@ -106,10 +109,14 @@ ROWS = (
     Row(
         "B42",
         "webhook configuration edited or deleted",
-        real.CONFIGURATION_CHANGES,
-        "no policy of ours guards the configuration from the cluster's administrator",
+        guard.CONFIGURATION_CHANGES,
     ),
-    Row("B43", "guarding policy deleted", note="none is shipped yet, so there is none to delete"),
+    Row(
+        "B43",
+        "guarding policy deleted",
+        guard.GUARD_CHANGES,
+        "RBAC alone keeps it, or deploy/static: a policy of the API does not see policies",
+    ),
     Row("B44", "failurePolicy Ignore", (real.FAILURE_POLICY,)),
     Row(
         "B45",

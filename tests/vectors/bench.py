@@ -68,6 +68,7 @@ from: [security]
 apiVersion: stagepass.dev/v1
 kind: Defaults
 unlisted: deny
+csiDrivers: [disk.csi.example]
 exempt:
   - namespaces: [kube-system]
     images: ["registry.k8s.io/**"]

@@ -39,13 +39,29 @@ def _volume(reference: str) -> Any:
     return build
 
 
-def _csi(bench: Bench) -> Json:
-    csi = {"driver": "image.csi.example", "volumeAttributes": {"image": f"{_SHOP}:1.2"}}
-    return bench.created(bench.passed(), volumes=[{"name": "data", "csi": csi}])
+def _csi(driver: str, **attributes: str) -> Any:
+    csi = {"driver": driver, "volumeAttributes": attributes}
+    return lambda b: b.created(b.passed(), volumes=[{"name": "data", "csi": csi}])
+
+
+def _container_disk(bench: Bench) -> Json:
+    volume = {"name": "root", "containerDisk": {"image": f"{_SHOP}:1.2"}}
+    return bench.created(bench.passed(), volumes=[volume])
+
+
+def _annotated(name: str) -> Any:
+    metadata = {"annotations": {name: f"{_SHOP}:1.2"}}
+    return lambda b: b.created(b.passed(), metadata=metadata)
 
 
 def _restored(bench: Bench) -> Json:
     return bench.created(bench.passed(), restoreFrom="checkpoint-1")
+
+
+def _restored_later(bench: Bench) -> Json:
+    """An update that changes nothing else."""
+    old = bench.pod(bench.image())
+    return update(old, {**old, "spec": {**old["spec"], "restoreFrom": "checkpoint-1"}})
 
 
 def _index(attested: str, used: str) -> Any:
@@ -111,15 +127,41 @@ ROWS = (
     ),
     Row(
         "B06",
-        "image by a CSI driver",
-        objects(ADMITTED, wanted="denied", csi=_csi),
-        "which attributes of which driver name an image is not known: no field of Kubernetes",
+        "image by a CSI driver, a KubeVirt disk, an annotation of a runtime",
+        objects(
+            INVALID,
+            csi=_csi("image.csi.example", image=f"{_SHOP}:1.2"),
+            csi_by_another_name=_csi("model.csi.example", **{"csi.example/reference": "x:1"}),
+            containerDisk=_container_disk,
+            **{
+                name: _annotated(name)
+                for name in (
+                    "io.kubernetes.cri.image-name",
+                    "io.kubernetes.cri-o.ImageName",
+                    "io.katacontainers.config.hypervisor.image",
+                )
+            },
+        )
+        + objects(
+            ADMITTED,
+            csi_that_names_none=_csi("secrets.csi.example", secretProviderClass="web"),
+            csi_driver_that_the_policy_names=_csi("disk.csi.example", image="golden"),
+        ),
+        "a KubeVirt machine itself is judged where `kind: CustomResources` names its images",
     ),
     Row(
         "B07",
         "restore of a checkpoint",
-        (*objects(ADMITTED, wanted="denied", restoreFrom=_restored), apiserver.RESTORED),
-        "an alpha field, which an API server without its feature gate drops",
+        (
+            *objects(
+                INVALID,
+                restoreFrom=_restored,
+                annotation=_annotated("io.kubernetes.cri-o.annotations.checkpoint.name"),
+            ),
+            *objects(f"{INVALID} PASS_MISSING", restoreFrom_added=_restored_later),
+            apiserver.RESTORED,
+        ),
+        "an API server without the alpha feature drops the field, and there is nothing to deny",
     ),
     Row(
         "B08",

@@ -86,11 +86,12 @@ class Server:
         workers: int = 1,
         evidence: str = "",
         ready: bool = True,
+        environ: Mapping[str, str] = {},
         **settings: str,
     ) -> None:
-        """`ready=False` expects a gate that has no policy set to judge by."""
+        """`ready=False` expects a gate that has no policy set; `environ`: variables of other programs."""
         self.shop, self.tls = shop, directory / "tls"
-        self.directory, self._ready = directory, ready
+        self.directory, self._ready, self._environ = directory, ready, environ
         self._out, self._err = directory / "stdout", directory / "stderr"
         self._settings = {
             "CLUSTER": CLUSTER,
@@ -192,7 +193,7 @@ class Server:
             return subprocess.Popen(
                 [*leash, sys.executable, "-m", "webhook"],
                 cwd=ROOT,
-                env=environment(self.directory, **settings),
+                env={**environment(self.directory, **settings), **self._environ},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,

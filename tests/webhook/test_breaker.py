@@ -6,12 +6,12 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
-from stagepass.breaker import SLOW_SECONDS, Breaker
+from stagepass.breaker import PATIENCE_SECONDS, SLOW_SECONDS, Breaker
 from stagepass.decision import Code
 from stagepass.digest import Digest, ImageRef
 from stagepass.errors import Unavailable
@@ -176,3 +176,61 @@ def test_the_reason_is_told_while_it_is_open(dead: tuple[Host, Breaker]) -> None
 
     with pytest.raises(Unavailable, match=r"a\.example\.com is not asked just now: no answer"):
         list(breaker.batches(about, about.digest, frozenset(), Deadline.after(10)))
+
+
+class Slow:
+    """A host whose answers wait for `release`, or for the end of the time they are given."""
+
+    def __init__(self) -> None:
+        self.release = threading.Event()
+        self.asked = 0
+
+    def batches(
+        self,
+        image: ImageRef,  # noqa: ARG002
+        digest: Digest,  # noqa: ARG002
+        wanted: frozenset[str],  # noqa: ARG002
+        deadline: Deadline,
+    ) -> Iterator[Sequence[Candidate]]:
+        self.asked += 1
+        if not self.release.wait(deadline.remaining()):
+            raise Unavailable(Code.DEADLINE, "no answer")
+        yield [Candidate(b"x", "host")]
+
+
+def test_a_slow_host_holds_a_few_reviews_and_no_more() -> None:
+    """Two have the places; the third gets a moment, the fourth nothing, and another host is asked."""
+    slow = Slow()
+    breaker = Breaker(slow, 60, places=2)
+    with ThreadPoolExecutor(2) as pool:
+        held = [pool.submit(ask, breaker) for _ in range(2)]
+        wait_until(lambda: slow.asked == 2)
+        started = time.monotonic()
+        assert ask(breaker) == "DEADLINE"
+        assert PATIENCE_SECONDS <= time.monotonic() - started < 5
+        assert slow.asked == 3
+
+        assert ask(breaker) == "DEADLINE"
+        assert slow.asked == 3
+        started = time.monotonic()
+        assert ask(breaker, "b.example.com") == "DEADLINE"
+        assert (slow.asked, time.monotonic() - started < 5) == (4, True)
+
+        slow.release.set()
+        assert [future.result() for future in held] == ["", ""]
+    assert ask(breaker) == ""
+
+
+def test_the_images_of_one_review_take_one_place() -> None:
+    slow, limit = Slow(), Deadline.after(10)
+    breaker, about = Breaker(slow, 60, places=1), image()
+    digest = Digest.of(b"x")
+    with ThreadPoolExecutor(3) as pool:
+        each = [
+            pool.submit(lambda: list(breaker.batches(about, digest, frozenset(), replace(limit))))
+            for _ in range(3)
+        ]
+        time.sleep(PATIENCE_SECONDS + 0.1)
+        assert slow.asked == 3
+        slow.release.set()
+        assert [len(future.result()) for future in each] == [1, 1, 1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import socket
@@ -23,7 +24,7 @@ class _Load:
     """Reviews from several clients: how many were answered right, and what went wrong."""
 
     def __init__(self, server: Server) -> None:
-        self.answered, self.lost, self.wrong = 0, list[OSError](), list[str]()
+        self.answered, self.lost, self.wrong = 0, list[Exception](), list[str]()
         self._server = server
         self._images = [server.shop.passed() for _ in range(20)]
         self._lock = threading.Lock()
@@ -34,7 +35,7 @@ class _Load:
             image = good if index % 2 else self._server.shop.image()
             try:
                 answer = self._server.review(create(image))
-            except OSError as error:
+            except (OSError, http.client.HTTPException) as error:
                 self.lost.append(error)
                 continue
             with self._lock:

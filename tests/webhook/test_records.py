@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from prometheus_client import Counter, Gauge, Histogram, Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from stagepass.decision import Code
+from stagepass.policy.store import read_directory, revision_of
 from tests.webhook.reviews import containers, create, pod_spec, review, workload
-from tests.webhook.server import Server
+from tests.webhook.server import ROOT, Server, wait_until
 from tests.webhook.shop import HOST, Shop
+from webhook import metrics
 
 Labels = tuple[tuple[str, str], ...]
 
@@ -30,12 +35,16 @@ _FIELDS = {
         "took_ms",
     ),
 }
+_KINDS = (Counter, Gauge, Histogram)
+_DOCUMENT = ROOT / "docs" / "metrics.md"
 _LABELS = {
     "place": re.compile(r"shop/(test|staging|production|preview|watched|canary)|unlisted"),
     "answer": re.compile("admitted|denied|undetermined"),
     "allowed": re.compile("true|false"),
     "code": re.compile("|".join(Code)),
     "status": re.compile("400|413"),
+    "temperature": re.compile("warm|cold"),
+    "revision": re.compile("[0-9a-f]{64}"),
     "result": re.compile("loaded|refused"),
     "le": re.compile(r"[0-9.e-]+|\+Inf"),
 }
@@ -60,6 +69,51 @@ def _metrics(server: Server) -> dict[tuple[str, Labels], float]:
 def _decisions(place: str, answer: str, allowed: str) -> tuple[str, Labels]:
     labels = (("allowed", allowed), ("answer", answer), ("place", place))
     return "stagepass_decisions_total", labels
+
+
+def _timed(server: Server, temperature: str) -> float:
+    labels = (("temperature", temperature),)
+    return _metrics(server)["stagepass_decision_seconds_count", labels]
+
+
+def test_what_memory_answers_is_timed_apart(tmp_path: Path, shop: Shop) -> None:
+    """A cold answer takes a hundred times as long; one histogram of both tells of neither."""
+    image, bare = shop.passed(), shop.image()
+    with Server(tmp_path, shop) as server:
+
+        def timed(asked: dict[str, object]) -> tuple[float, float]:
+            before = _timed(server, "warm"), _timed(server, "cold")
+            server.judge(asked)
+            return _timed(server, "warm") - before[0], _timed(server, "cold") - before[1]
+
+        assert timed(create(image)) == (0, 1)
+        assert timed(create(image)) == (1, 0)
+        assert timed(create(image, kind="Deployment")) == (1, 0)
+        assert [timed(create(bare)) for _ in range(2)] == [(0, 1)] * 2, "a denial is not kept"
+        assert timed(create(bare, operation="DELETE")) == (1, 0)
+        assert timed(create("shop/web:latest")) == (1, 0)
+
+
+def test_the_revision_that_each_worker_judges_by_is_told(tmp_path: Path, shop: Shop) -> None:
+    """By that, and not by one `/readyz`, a roll-out of a policy has ended; no old one is kept."""
+    with Server(tmp_path, shop, workers=2, POLICY_POLL="0.05") as server:
+
+        def told() -> dict[str, float]:
+            return {
+                dict(labels)["revision"]: value
+                for (name, labels), value in _metrics(server).items()
+                if name == "stagepass_policy_workers"
+            }
+
+        first = server.get("/readyz").json["policyRevision"]
+        assert told() == {first: 2}
+        shop.write(shop.variant({"defaults.unlisted": "warn"}))
+        second = revision_of(read_directory(shop.policy))
+        wait_until(lambda: told() == {second: 2})
+
+        os.kill(server.workers()[0], signal.SIGKILL)
+        wait_until(lambda: len(server.log_lines("policy.loaded")) == 5)
+        wait_until(lambda: told() == {second: 2})
 
 
 def test_counts_add_up_over_the_workers(server: Server) -> None:
@@ -92,7 +146,7 @@ def test_counts_add_up_over_the_workers(server: Server) -> None:
         for code, count in codes:
             assert counted["stagepass_violations_total", (("code", code),)] == count
         assert counted["stagepass_refused_requests_total", (("status", "400"),)] == 7
-        assert counted["stagepass_decision_seconds_count", ()] == len(asked)
+        assert sum(_timed(server, kind) for kind in ("warm", "cold")) == len(asked)
         assert counted["stagepass_policy_loads_total", (("result", "loaded"),)] == 2
         assert counted["stagepass_policy_broken", ()] == 0
 
@@ -131,6 +185,25 @@ def test_every_label_is_one_of_a_closed_list(shared: Server) -> None:
 
     assert {name for name, _ in values} <= _LABELS.keys()
     assert [pair for pair in sorted(values) if not _LABELS[pair[0]].fullmatch(pair[1])] == []
+
+
+def test_every_metric_is_documented_with_its_labels(shared: Server) -> None:
+    shared.judge(create(shared.shop.image()))
+    shared.judge(create(shared.shop.image(), operation="DELETE"))
+    rows = re.findall(r"^\| `(stagepass_\w+)` \| (.*?) \|", _DOCUMENT.read_text(), re.MULTILINE)
+    documented = {name: set(re.findall(r"(?:^|, )`(\w+)`", labels)) for name, labels in rows}
+    families = list(text_string_to_metric_families(shared.get("/metrics").body.decode()))
+    # Without a sample, which not every metric has here, it is not in the text.
+    defined = [d for m in vars(metrics).values() if isinstance(m, _KINDS) for d in m.describe()]
+
+    assert {_documented_name(family) for family in [*families, *defined]} == documented.keys()
+    for family in families:
+        labels = {name for sample in family.samples for name in sample.labels} - {"le"}
+        assert labels <= documented[_documented_name(family)], family.name
+
+
+def _documented_name(family: Metric) -> str:
+    return f"{family.name}_total" if family.type == "counter" else family.name
 
 
 def test_the_line_of_a_decision_has_the_documented_fields(shared: Server) -> None:

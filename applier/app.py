@@ -1,0 +1,166 @@
+"""The composition root: settings to a loop that runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from applier.cluster import Cluster
+from applier.delivery import Delivery
+from applier.git import GitCredentials
+from applier.goal import Chooser
+from applier.live import Live
+from applier.loop import Loop
+from applier.passes import Signer
+from applier.policy import Feed, InForce, PolicyFeed
+from applier.policy_git import GitPolicyFeed
+from applier.reconcile import Reconciler, Reporter, Services
+from applier.repositories import Repositories, Seen
+from applier.settings import Settings
+from applier.soaking import Soaks
+from applier.store import SeenStore, StateStore
+from applier.trees import TreeRenderer
+from stagepass.attesting import Signed
+from stagepass.cache import DecisionCache
+from stagepass.digest import ImageRef
+from stagepass.evidence import Deadline, DirectorySource, EvidenceSource
+from stagepass.policy.model import PolicySet
+from stagepass.policy.watermark import HighWater
+from stagepass.registry.client import RegistryClient
+from stagepass.registry.push import push_bundle
+from stagepass.registry.source import RegistrySource
+from stagepass.verifier import Verifier
+
+
+class Evidence:
+    """Where evidence is read and written, by the settings; the hosts asked are the policy's."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings, self._cache = settings, DecisionCache()
+        self._clients: dict[frozenset[str], RegistryClient] = {}
+
+    def verifier(self, policy: PolicySet) -> Verifier:
+        """The verifier of one set."""
+        return Verifier(policy, self.sources(policy.hosts()), self._cache)
+
+    def sources(self, hosts: frozenset[str]) -> list[EvidenceSource]:
+        """Every source, in the order of the settings."""
+        return [
+            DirectorySource(Path(name.removeprefix("dir:")))
+            if name.startswith("dir:")
+            else RegistrySource(self._client(hosts))
+            for name in self._settings.evidence
+        ]
+
+    def about(self, image: ImageRef) -> list[EvidenceSource]:
+        """The sources to look for our own statements about an image in."""
+        return self.sources(frozenset({image.host}))
+
+    def store(
+        self, signed: Signed, now: datetime, deadline: Deadline, only: Collection[int] | None = None
+    ) -> None:
+        """Into every source, or those with these numbers. Raises `StagepassError`."""
+        for number, name in enumerate(self._settings.evidence):
+            if only is not None and number not in only:
+                continue
+            if name.startswith("dir:"):
+                root = Path(name.removeprefix("dir:"))
+                DirectorySource(root).write(signed.digest, signed.bundle)
+            else:
+                self._push(signed, now, deadline)
+
+    def _push(self, signed: Signed, now: datetime, deadline: Deadline) -> None:
+        image: ImageRef = signed.image
+        push_bundle(
+            self._client(frozenset({image.host})),
+            image,
+            signed.digest,
+            signed.bundle,
+            signed.predicate_type,
+            now,
+            deadline,
+        )
+
+    def _client(self, hosts: frozenset[str]) -> RegistryClient:
+        if hosts not in self._clients:
+            settings = self._settings
+            self._clients[hosts] = RegistryClient(settings.registries, settings.credentials, hosts)
+        return self._clients[hosts]
+
+
+def make_loop(settings: Settings, cluster: Cluster, make_reporter: Callable[..., Reporter]) -> Loop:
+    """Everything put together; reads the state. Raises `StagepassError`."""
+    evidence = Evidence(settings)
+    store = StateStore(cluster, settings.namespace)
+    store.load()
+    seen = SeenStore(cluster, settings.namespace)
+    repositories = make_repositories(settings, seen.load(), seen.save)
+    feed = make_feed(settings, cluster, repositories, evidence.verifier)
+    feed.poll()
+    live = Live(cluster)
+    chooser = Chooser(
+        cluster,
+        TreeRenderer(settings.kubectl),
+        frozenset({settings.namespace, settings.gate_namespace, "kube-system"}),
+    )
+    signer = Signer(settings.key, settings.cluster, cluster.uid(), evidence.about, evidence.store)
+    soaks = Soaks(cluster, settings.namespace, store)
+    soaks.load()
+    reporter = make_reporter(cluster, settings)
+    services = Services(cluster, live, store, soaks, repositories, chooser, signer, reporter)
+    look = timedelta(seconds=settings.pace.look)
+    return Loop(
+        settings.cluster,
+        feed.poll,
+        Reconciler(services, look),
+        repositories,
+        store,
+        settings.pace,
+    )
+
+
+def make_feed(
+    settings: Settings,
+    cluster: Cluster,
+    repositories: Repositories,
+    make_verifier: Callable[[PolicySet], Verifier],
+) -> Feed:
+    """The policy repository where one is set, whose sets the gate is brought too; else the directory."""
+    marks = HighWater(settings.state_directory)
+    in_force = InForce(settings.policy_root_key, marks, make_verifier)
+    if settings.policy_git is None:
+        return PolicyFeed(settings.policy, in_force)
+    delivery = Delivery(cluster, settings.gate_namespace)
+    return GitPolicyFeed(settings.policy_git, repositories, in_force, delivery, settings.pace.fetch)
+
+
+def make_repositories(
+    settings: Settings, seen: Seen, remember: Callable[[Seen], None]
+) -> Repositories:
+    """Mirrors below the state directory, with the credentials of each host."""
+    return Repositories(
+        settings.state_directory / "git",
+        lambda url: _git_credentials(settings.git_credentials, url),
+        seen,
+        remember,
+        allow_file=settings.allow_file,
+    )
+
+
+def _git_credentials(directory: Path | None, url: str) -> GitCredentials:
+    """Those of the URL's host, by the files that are there; none for a host without a directory."""
+    host = urlsplit(url).hostname or ""
+    folder = directory / host if directory and host else None
+    if folder is None or not folder.is_dir():
+        return GitCredentials()
+    files = {path.name: path for path in folder.iterdir()}
+    username = files.get("username")
+    return GitCredentials(
+        ssh_key=files.get("ssh_key"),
+        known_hosts=files.get("known_hosts"),
+        token_file=files.get("token"),
+        username=username.read_text().strip() if username else "git",
+        ca_file=files.get("ca.crt"),
+    )

@@ -1,0 +1,203 @@
+"""
+The loop: which application is stepped when, and which repository is fetched when.
+
+Waiting holds no worker: a step says when to come back, and a heap remembers it. Git has threads of its
+own, so that a server that hangs delays nobody who does not need it.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from applier.application import Application, applications
+from applier.failure import Failure
+from applier.reconcile import Reconciler
+from applier.repositories import Repositories
+from applier.store import StateStore
+from stagepass import log
+from stagepass.verifier import Verifier
+
+_WORKERS, _FETCHERS = 8, 4
+_ASLEEP = 1.0
+_AGAIN = timedelta(seconds=4)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often, in seconds: Git is asked, an application that waits for nothing is looked at."""
+
+    fetch: float = 15.0
+    look: float = 60.0
+
+
+class Loop:
+    """
+    Runs until `stop` is set. `verifier` gives the policy in force, None while there is none.
+
+    Applications come from that policy alone; those it no longer names are left as they are.
+    """
+
+    def __init__(
+        self,
+        cluster: str,
+        verifier: Callable[[], Verifier | None],
+        reconciler: Reconciler,
+        repositories: Repositories,
+        store: StateStore,
+        pace: Pace,
+        is_suspended: Callable[[str], bool] = lambda _: False,
+    ) -> None:
+        self._cluster, self._verifier, self._pace = cluster, verifier, pace
+        self._reconciler, self._repositories, self._store = reconciler, repositories, store
+        self._is_suspended = is_suspended
+        self._applications: dict[str, Application] = {}
+        self._revision = ""
+        self._due: list[tuple[float, int, str]] = []
+        self._wakes: dict[str, float] = {}
+        self._count = 0
+        self._busy: set[str] = set()
+        self._fetching: set[str] = set()
+        self._fetched: dict[str, float] = {}
+        self._changed = threading.Condition()
+        self._stopped = False
+
+    def run(self, stop: threading.Event) -> None:
+        """Returns once `stop` is set and every step that had begun is over."""
+        workers = ThreadPoolExecutor(_WORKERS, "step")
+        fetchers = ThreadPoolExecutor(_FETCHERS, "fetch")
+        try:
+            while not stop.is_set():
+                self._take_policy()
+                for url in self._stale():
+                    fetchers.submit(self._fetch, url)
+                for name in self._ready():
+                    workers.submit(self._step, name)
+                self._sleep()
+        finally:
+            self._stopped = True
+            fetchers.shutdown(wait=True, cancel_futures=True)
+            workers.shutdown(wait=True, cancel_futures=True)
+
+    def poke(self, name: str) -> None:
+        """Something changed for it: step it as soon as a worker is free."""
+        self._schedule(name, 0.0)
+
+    def _take_policy(self) -> None:
+        verifier = self._verifier()
+        if verifier is None or verifier.policy.revision == self._revision:
+            return
+        self._revision = verifier.policy.revision
+        self._applications = applications(verifier.policy, self._cluster)
+        log.info("applier.applications", names=sorted(self._applications), revision=self._revision)
+        for name, application in self._applications.items():
+            if application.source.git in self._fetched:
+                self.poke(name)
+
+    def _sources(self) -> Mapping[str, frozenset[str]]:
+        found: dict[str, set[str]] = {}
+        for application in self._applications.values():
+            found.setdefault(application.source.git, set()).add(application.source.ref)
+        return {url: frozenset(refs) for url, refs in found.items()}
+
+    def _stale(self) -> list[str]:
+        """Repositories that are due, marked as being fetched."""
+        now = time.monotonic()
+        with self._changed:
+            due = [
+                url
+                for url in self._sources()
+                if url not in self._fetching
+                and now - self._fetched.get(url, float("-inf")) >= self._pace.fetch
+            ]
+            self._fetching.update(due)
+        return due
+
+    def _fetch(self, url: str) -> None:
+        try:
+            refs = self._sources().get(url, frozenset())
+            moved = self._repositories.fetch(url, refs) or url not in self._fetched
+            if moved:
+                for ref in refs:
+                    self._spread(url, ref)
+        except Exception:  # the next fetch may do better; nobody else waits for this one
+            log.exception("applier.fetch_failed", url=url)
+        finally:
+            with self._changed:
+                self._fetching.discard(url)
+                self._fetched[url] = time.monotonic()
+                self._changed.notify_all()
+
+    def _spread(self, url: str, ref: str) -> None:
+        """Poke those that the new head concerns: an unchanged tree is not even looked at."""
+        here = {
+            name: application
+            for name, application in self._applications.items()
+            if (application.source.git, application.source.ref) == (url, ref)
+        }
+        self._repositories.look_at(url, ref, {a.source.root for a in here.values()})
+        for name, application in here.items():
+            applied = self._store.get(name).applied
+            tree = self._repositories.known_tree(application.source)
+            if applied is None or tree is None or tree != applied.tree or name not in self._wakes:
+                self.poke(name)
+
+    def _ready(self) -> list[str]:
+        """Applications whose time has come and that nobody is at, marked as being stepped."""
+        now, found = time.monotonic(), []
+        with self._changed:
+            while self._due and self._due[0][0] <= now:
+                when, _, name = heapq.heappop(self._due)
+                if self._wakes.get(name) != when:
+                    continue  # it was scheduled anew
+                if name in self._busy:
+                    continue  # it schedules itself when it is through
+                if name in self._applications:
+                    self._busy.add(name)
+                    found.append(name)
+        return found
+
+    def _step(self, name: str) -> None:
+        started = self._wakes.get(name)
+        wake = timedelta(seconds=self._pace.look)
+        try:
+            application, verifier = self._applications.get(name), self._verifier()
+            if application is not None and verifier is not None and not self._is_suspended(name):
+                now = datetime.now(UTC)
+                wake = self._reconciler.step(application, verifier, now) - datetime.now(UTC)
+        except Failure as failure:  # its state could not be kept: the next step starts from it anew
+            log.error("applier.state_lost", application=name, message=str(failure))
+            wake = _AGAIN * (0.5 + random.random() / 2)  # noqa: S311  # no secret
+        except Exception:  # a poison application must not take the loop along
+            log.exception("applier.step_failed", application=name)
+        finally:
+            with self._changed:
+                self._busy.discard(name)
+                poked = self._wakes.get(name) != started
+            self._schedule(name, 0.0 if poked else max(0.05, wake.total_seconds()))
+
+    def _schedule(self, name: str, seconds: float) -> None:
+        with self._changed:
+            when = time.monotonic() + seconds
+            self._wakes[name] = when
+            self._count += 1
+            heapq.heappush(self._due, (when, self._count, name))
+            self._changed.notify_all()
+
+    def _sleep(self) -> None:
+        """Until the next thing is due, or something changed; at most a second, for the policy's sake."""
+        with self._changed:
+            now = time.monotonic()
+            edges = [self._due[0][0]] if self._due else []
+            edges += [
+                self._fetched.get(url, now) + self._pace.fetch
+                for url in self._sources()
+                if url not in self._fetching
+            ]
+            self._changed.wait(max(0.0, min([_ASLEEP, *(edge - now for edge in edges)])))

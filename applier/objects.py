@@ -1,0 +1,127 @@
+"""Rendered objects made ready to apply: labelled, in one spelling, in waves. Pure."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from applier.refused import check
+from applier.rules import CRD, FIELD_MANAGER, LABEL, Object, is_built_in, is_hollow, members
+from stagepass.manifest import ObjectId
+
+__all__ = ["FIELD_MANAGER", "LABEL", "apply_order", "check", "label_value", "prepare"]
+
+_MAX_LABEL = 63
+_PLAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?", re.ASCII)
+
+# A RoleBinding waits for its Role: the API server reads the rules of what is bound (escalation check).
+# Pods wait for the ServiceAccount and for what they mount.
+_WAVES: tuple[frozenset[tuple[str, str]], ...] = (
+    frozenset({("", "Namespace")}),
+    frozenset({CRD}),
+    frozenset(
+        {
+            *(("", kind) for kind in ("ServiceAccount", "ConfigMap", "Secret", "PersistentVolume")),
+            *(("", kind) for kind in ("ResourceQuota", "LimitRange", "Service", "Endpoints")),
+            *(("rbac.authorization.k8s.io", kind) for kind in ("Role", "ClusterRole")),
+            ("scheduling.k8s.io", "PriorityClass"),
+            ("storage.k8s.io", "StorageClass"),
+            ("node.k8s.io", "RuntimeClass"),
+            ("networking.k8s.io", "IngressClass"),
+            ("networking.k8s.io", "NetworkPolicy"),
+            ("discovery.k8s.io", "EndpointSlice"),
+            ("policy", "PodDisruptionBudget"),
+        }
+    ),
+    frozenset(
+        {
+            *(("rbac.authorization.k8s.io", f"{kind}Binding") for kind in ("Role", "ClusterRole")),
+            ("", "PersistentVolumeClaim"),
+        }
+    ),
+    frozenset(
+        {
+            *(("", kind) for kind in ("Pod", "PodTemplate", "ReplicationController")),
+            *(("apps", f"{kind}Set") for kind in ("Replica", "Stateful", "Daemon")),
+            ("apps", "Deployment"),
+            ("batch", "Job"),
+            ("batch", "CronJob"),
+        }
+    ),
+)
+_WAVE_OF = {kind: number for number, wave in enumerate(_WAVES) for kind in wave}
+
+
+def label_value(pipeline: str, stage: str) -> str:
+    """
+    `PIPELINE.STAGE`, in at most 63 characters and never the same for two pairs.
+
+    A pair that is too long, or in which the dot would not tell where one name ends, gets a hash.
+    """
+    text = f"{pipeline}.{stage}"
+    if len(text) <= _MAX_LABEL and _PLAIN.fullmatch(text):
+        return text
+    mark = hashlib.sha256(json.dumps([pipeline, stage]).encode()).hexdigest()[:16]
+    head = re.sub(r"[^a-zA-Z0-9.-]", "-", text)[: _MAX_LABEL - len(mark) - 1].strip(".-")
+    # "_" stands in no plain value, so a name cannot be chosen to look like another's hash.
+    return f"{head}_{mark}" if head else mark
+
+
+def prepare(objects: Iterable[Object], label: str) -> list[dict[str, Any]]:
+    """
+    The objects as they are sent: labelled, and spelled the way an API server keeps them.
+
+    Dropped, as it stores none of it: empty `status`, `creationTimestamp: null`, empty labels and
+    annotations, and in built-in kinds every null. `stringData` of a Secret is folded into `data`:
+    server-side apply tracks the two apart, and never removes a key that was sent as `stringData`.
+    """
+    return [_prepared(each, label) for each in objects]
+
+
+def apply_order(objects: Iterable[Object]) -> list[list[Object]]:
+    """Waves, first to last, each sorted by identity, none empty; what no wave names comes last."""
+    waves: list[list[tuple[ObjectId, Object]]] = [[] for _ in range(len(_WAVES) + 1)]
+    for each in objects:
+        found = ObjectId.of(each)
+        waves[_WAVE_OF.get((found.group, found.kind), len(_WAVES))].append((found, each))
+    return [[each for _, each in sorted(wave, key=lambda pair: pair[0])] for wave in waves if wave]
+
+
+def _prepared(source: Object, label: str) -> dict[str, Any]:
+    found = ObjectId.of(source)
+    document = dict(without_nulls(source) if is_built_in(found.group) else source)
+    metadata = dict(members(document.get("metadata")))
+    for name in ("creationTimestamp", "annotations"):
+        if not metadata.get(name):
+            metadata.pop(name, None)
+    metadata["labels"] = {**members(metadata.get("labels")), LABEL: label}
+    document["metadata"] = metadata
+    if "status" in document and is_hollow(document["status"]):
+        del document["status"]
+    return folded_secret(document) if (found.group, found.kind) == ("", "Secret") else document
+
+
+def without_nulls(value: Any) -> Any:
+    """`value` without the members that are null; a built-in kind has no meaning for them."""
+    if isinstance(value, dict):
+        return {key: without_nulls(each) for key, each in value.items() if each is not None}
+    return [without_nulls(each) for each in value] if isinstance(value, list) else value
+
+
+def folded_secret(secret: Mapping[str, Any]) -> dict[str, Any]:
+    """With `stringData` in `data` and no line ends in base64, as an API server stores it."""
+    document, data = dict(secret), secret.get("data")
+    if isinstance(data, dict):
+        data = {k: re.sub("[\r\n]", "", v) if isinstance(v, str) else v for k, v in data.items()}
+        document["data"] = data
+    plain = secret.get("stringData")
+    if isinstance(plain, dict) and all(isinstance(each, str) for each in plain.values()):
+        coded = {key: base64.b64encode(each.encode()).decode() for key, each in plain.items()}
+        if coded:
+            document["data"] = {**members(data), **coded}
+        del document["stringData"]
+    return document

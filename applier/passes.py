@@ -1,0 +1,290 @@
+"""
+Receipts and passes: what this cluster says, signed with its key, stored, and read back.
+
+Nothing is signed twice: before each signature the evidence is searched for our own statement of the
+same thing, so that a crash between storing it and remembering that costs one search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from applier.application import Application
+from applier.failure import Failure, Reason
+from applier.state import Version
+from stagepass.attesting import Signed, read_back, sign
+from stagepass.attestor import KeyRing
+from stagepass.digest import Digest, ImageRef
+from stagepass.errors import AttestationError, InputError, Unavailable
+from stagepass.evidence import Attestation, Candidate, Deadline, EvidenceSource
+from stagepass.policy.model import PolicySet
+from stagepass.policy.signers import may_sign
+from stagepass.predicates.entered import StageEntered
+from stagepass.predicates.environment import Environment
+from stagepass.predicates.members import STAGE_ENTERED, STAGE_PASSED
+from stagepass.predicates.passed import PassDetails, StagePassed
+from stagepass.signing import PrivateKey
+from stagepass.stage import Place
+from stagepass.statement import Statement
+from stagepass.verifier import Verifier
+
+_SECONDS = 30.0
+_RECEIPT_LIFE = timedelta(days=30)
+_RENEW_BEFORE = timedelta(days=10)
+_PASS_LIFE = timedelta(days=90)
+
+Sources = Callable[[ImageRef], Sequence[EvidenceSource]]
+"""Where statements about an image are looked for."""
+Store = Callable[[Signed, datetime, Deadline, Collection[int] | None], None]
+"""
+Puts a bundle where the other clusters look, and reads it back: into all sources, or those numbers.
+Raises `StagepassError`.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """An image that was seen to run: in which namespace, from when to when."""
+
+    image: ImageRef
+    digest: Digest
+    namespace: str
+    observed: tuple[datetime, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A statement of ours, as it was found, and the numbers of the sources that hold it."""
+
+    data: bytes
+    statement: Statement
+    sources: set[int]
+
+
+class Signer:
+    """This cluster's key, and where its statements go. Thread-safe."""
+
+    def __init__(
+        self,
+        key: PrivateKey,
+        cluster: str,
+        uid: str,
+        sources: Sources,
+        store: Store,
+    ) -> None:
+        self._key, self._cluster, self._uid = key, cluster, uid
+        self._sources, self._store = sources, store
+        self._renew: dict[tuple[str, str, str], datetime] = {}
+
+    def enter(
+        self,
+        application: Application,
+        policy: PolicySet,
+        images: Iterable[tuple[ImageRef, Digest, str]],
+        now: datetime,
+    ) -> None:
+        """
+        Receipts for (image, digest, namespace) of what was admitted by its evidence, kept alive.
+
+        A receipt that nears its end is renewed with the same `entered`. Raises `Failure`.
+        """
+        for image, digest, namespace in images:
+            key = (application.name, f"{image.name}@{digest}", namespace)
+            if now < self._renew.get(key, now):
+                continue
+            self._check(application, policy, now)
+            entered, ends = self._receipt(application, image, digest, namespace, now)
+            if ends is None or ends - now < _RENEW_BEFORE:
+                ends = now + _RECEIPT_LIFE
+                place = Environment(self._cluster, self._uid, namespace)
+                claim = StageEntered(
+                    application.pipeline.name, application.stage.name, place, entered or now, ends
+                )
+                text = claim.compose(policy.revision, ())
+                self._publish(image, digest, STAGE_ENTERED, text, StageEntered.parse, now)
+            self._renew[key] = ends - _RENEW_BEFORE
+
+    def sign_passes(
+        self,
+        application: Application,
+        verifier: Verifier,
+        version: Version,
+        ran: Sequence[Ran],
+        now: datetime,
+    ) -> int:
+        """Sign that each of `ran` passed the stage; how many were new. Raises `Failure`."""
+        policy, new = verifier.policy, 0
+        self._check(application, policy, now)
+        for each in ran:
+            known = self._passed(application, each, version, now)
+            if known is not None:
+                self._judge(application, policy, each, known, now)
+                continue
+            place = Environment(self._cluster, self._uid, each.namespace)
+            details = PassDetails(
+                pipeline=application.pipeline.name,
+                stage=application.stage.name,
+                environment=place,
+                observed=each.observed,
+                source=(application.source.git, version.commit),
+                policy_revision=policy.revision,
+            )
+            name = f"{each.image.name}@{each.digest}"
+            text = details.compose(image=name, now=now, valid_for=_PASS_LIFE)
+            signed = self._publish(
+                each.image, each.digest, STAGE_PASSED, text, StagePassed.parse, now
+            )
+            self._judge(application, policy, each, signed.bundle, now)
+            new += 1
+        return new
+
+    def _check(self, application: Application, policy: PolicySet, now: datetime) -> None:
+        if not may_sign(policy, application.stage, self._cluster, self._key.public.id, now):
+            raise Failure(
+                Reason.SIGNER_UNKNOWN,
+                f"key {self._key.public.id[:16]} may not sign for stage"
+                f" {application.stage.name!r} in cluster {self._cluster!r}",
+            )
+
+    def _own(
+        self, image: ImageRef, digest: Digest, kind: str, is_it: Callable[[Mapping[str, Any]], bool]
+    ) -> list[_Kept]:
+        """Our own key's statements of that type whose predicate is the one looked for."""
+        ring, deadline = KeyRing.of([(self._key.public, "")]), Deadline.after(_SECONDS)
+        found: dict[bytes, _Kept] = {}
+        for number, source in enumerate(self._sources(image)):
+            try:
+                for batch in source.batches(image, digest, frozenset({kind}), deadline):
+                    for candidate in batch:
+                        read = ring.verify(candidate, digest)
+                        if not isinstance(read, Attestation):
+                            continue
+                        statement = read.statement
+                        if statement.predicate_type == kind and is_it(statement.predicate):
+                            new = _Kept(candidate.data, statement, set())
+                            found.setdefault(candidate.data, new).sources.add(number)
+            except Unavailable as error:
+                raise Failure(Reason.SIGNING_FAILED, f"cannot look for it: {error}") from error
+        return list(found.values())
+
+    def _complete(
+        self, kept: _Kept, image: ImageRef, digest: Digest, kind: str, now: datetime
+    ) -> None:
+        """Into the sources that lack it: a crash came between the first and the last of them."""
+        missing = set(range(len(self._sources(image)))) - kept.sources
+        if missing:
+            signed = Signed(image, digest, kind, kept.statement.payload_digest, kept.data)
+            self._keep(signed, now, missing)
+
+    def _receipt(
+        self,
+        application: Application,
+        image: ImageRef,
+        digest: Digest,
+        namespace: str,
+        now: datetime,
+    ) -> tuple[datetime | None, datetime | None]:
+        """When it entered by our own valid receipts, and when the last of those ends."""
+        here = (application.pipeline.name, application.stage.name, self._cluster, namespace)
+        valid: list[tuple[datetime, datetime, _Kept]] = []
+        for kept in self._own(image, digest, STAGE_ENTERED, lambda _: True):
+            try:
+                claim = StageEntered.parse(kept.statement.predicate)
+            except AttestationError:
+                continue
+            place, ends = claim.environment, claim.expires
+            is_here = (claim.pipeline, claim.stage, place.cluster, place.namespace) == here
+            if is_here and ends is not None and ends > now >= claim.entered:
+                valid.append((ends, claim.entered, kept))
+        if not valid:
+            return None, None
+        last, _, kept = max(valid, key=lambda each: each[0])
+        self._complete(kept, image, digest, STAGE_ENTERED, now)
+        return min(entered for _, entered, _ in valid), last
+
+    def _passed(
+        self, application: Application, ran: Ran, version: Version, now: datetime
+    ) -> bytes | None:
+        """Our pass of this version, where it is stored already; then it is in every source."""
+        wanted = (application.pipeline.name, application.stage.name, self._cluster)
+
+        def is_it(predicate: Mapping[str, Any]) -> bool:
+            try:
+                claim = StagePassed.parse(predicate)
+            except AttestationError:
+                return False
+            place = (claim.pipeline, claim.stage, claim.environment.cluster)
+            return place == wanted and _commit(predicate) == version.commit
+
+        for kept in self._own(ran.image, ran.digest, STAGE_PASSED, is_it):
+            self._complete(kept, ran.image, ran.digest, STAGE_PASSED, now)
+            return kept.data
+        return None
+
+    def _publish(
+        self,
+        image: ImageRef,
+        digest: Digest,
+        kind: str,
+        text: bytes,
+        parse: Callable[..., object],
+        now: datetime,
+    ) -> Signed:
+        try:
+            read_back(text, parse)
+            signed = sign(image, digest, self._key, kind, text)
+        except (AttestationError, InputError) as error:
+            raise Failure(Reason.SIGNING_FAILED, f"{image.name}@{digest}: {error}") from error
+        self._keep(signed, now)
+        return signed
+
+    def _keep(self, signed: Signed, now: datetime, only: Collection[int] | None = None) -> None:
+        try:
+            self._store(signed, now, Deadline.after(_SECONDS), only)
+        except (AttestationError, InputError, Unavailable) as error:
+            name = f"{signed.image.name}@{signed.digest}"
+            raise Failure(Reason.SIGNING_FAILED, f"{name}: {error}") from error
+
+    def _judge(
+        self, application: Application, policy: PolicySet, ran: Ran, bundle: bytes, now: datetime
+    ) -> None:
+        """The next stages must take it, or it was signed for nothing: say so now, not there."""
+        here, verifier = application.stage.name, Verifier(policy, [_Given(bundle)])
+        about = {f"passed {here}@{self._cluster}", f"passed {here}@any"}
+        image = ImageRef.parse(f"{ran.image.name}@{ran.digest}")
+        for stage in application.pipeline.stages:
+            literal = [n.text for n in stage.namespaces if n.is_literal]
+            if not literal or here not in {edge.stage for edge in stage.after}:
+                continue
+            place, deadline = Place(stage.clusters[0], literal[0]), Deadline.after(_SECONDS)
+            decision = verifier.decide(image, place, now=now, deadline=deadline)
+            said = [v.message for v in decision.violations if v.requirement in about]
+            if said:
+                message = f"stage {stage.name!r} would not take the pass: {'; '.join(said)}"
+                raise Failure(Reason.PASS_REFUSED, message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """An evidence source that holds one bundle, about whatever it is asked."""
+
+    bundle: bytes
+
+    def batches(
+        self,
+        image: ImageRef,  # noqa: ARG002
+        digest: Digest,  # noqa: ARG002
+        wanted: frozenset[str],  # noqa: ARG002
+        deadline: Deadline,  # noqa: ARG002
+    ) -> Iterator[Sequence[Candidate]]:
+        """See `EvidenceSource`."""
+        yield [Candidate(self.bundle, "signed here")]
+
+
+def _commit(predicate: Mapping[str, Any]) -> object:
+    source = predicate.get("source")
+    digest = source.get("digest") if isinstance(source, dict) else None
+    return digest.get("gitCommit") if isinstance(digest, dict) else None

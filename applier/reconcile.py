@@ -1,0 +1,282 @@
+"""
+One step of one application, from what is in Git, in policy and in the cluster to the next wait.
+
+A step never waits: it does what can be done now and says when to come back. Everything it knows lies in
+the state, which is written before the first write of an attempt and after its last, so that a process
+killed anywhere in between starts the same step again.
+
+Whatever is wrong with the newest version, or with Git, what was applied before is kept as it should be,
+watched and passed on.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from applier import watching
+from applier.application import Application
+from applier.applying import Applying, gravest
+from applier.cluster import Account, Cluster
+from applier.deciding import images_of
+from applier.failure import Failure, Kind, Phase, Reason
+from applier.goal import Chooser, Goal, Rendered
+from applier.health import Status
+from applier.inventory import Inventory
+from applier.live import Live
+from applier.noting import Notes, Reporter
+from applier.noting import gravest as most_telling
+from applier.observing import observe
+from applier.passes import Signer
+from applier.plan import Plan, plan
+from applier.repositories import Repositories
+from applier.rules import Object
+from applier.soak import Soak
+from applier.soaking import Soaks
+from applier.state import State, Version
+from applier.store import StateStore
+from stagepass import log
+from stagepass.manifest import ObjectId
+from stagepass.verifier import Verifier
+
+__all__ = ["Reconciler", "Reporter", "Services"]
+
+_CHOICE = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What a step works with."""
+
+    cluster: Cluster
+    live: Live
+    store: StateStore
+    soaks: Soaks
+    repositories: Repositories
+    chooser: Chooser
+    signer: Signer
+    reporter: Reporter
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """A goal with a problem, and what it was chosen from: it stands for a while."""
+
+    given: tuple[str, str, Version | None]
+    goal: Goal
+    until: datetime
+
+
+class Reconciler:
+    """Steps of all applications; one at a time for each, which is the caller's to keep."""
+
+    def __init__(self, services: Services, interval: timedelta) -> None:
+        self._services, self._interval = services, interval
+        self._notes = Notes(services.store, services.reporter, interval)
+        self._choices: dict[str, _Choice] = {}
+
+    def step(self, application: Application, verifier: Verifier, now: datetime) -> datetime:
+        """Do what can be done now; when to come back. Raises `Failure` only where the state is lost."""
+        here = self._state(application).applied or Version("", "")
+        try:
+            found = self._attempt(application, verifier, here, now)
+        except Failure as failure:
+            found = [(here, failure)]
+        except Exception as error:  # a poison application must not take others along
+            log.exception("applier.step_failed", application=application.name)
+            name = type(error).__name__
+            found = [(here, Failure(Reason.INTERNAL, f"{name}: the log has the trace"))]
+        worst = most_telling(found)
+        if worst is None:
+            wake = self._notes.settled(application, now)
+        else:
+            wake = self._notes.failed(application, *worst, now)
+        # What is told of may wait for long; what runs must be looked at all the same.
+        blocked = [f for _, f in found if f.reason.kind is Kind.BLOCKED]
+        looks = [self._notes.blocked_until(failure, now) for failure in blocked]
+        self._services.reporter.stepped(application, self._state(application), now)
+        return min([wake, now + self._interval, *looks])
+
+    def _attempt(
+        self, application: Application, verifier: Verifier, here: Version, now: datetime
+    ) -> list[tuple[Version, Failure]]:
+        """Everything that stands in the way, of the newest version first. Raises `Failure`, too."""
+        goal = self._choose(application, verifier, now)
+        found = [goal.problem] if goal.problem else []
+        target = goal.target
+        if target is None:
+            return found or [(here, _nothing())]
+        try:
+            self._apply(application, goal, target, verifier, now)
+        except Failure as failure:
+            return [*found, (target.version, failure)]
+        for do in (self._watch, self._renew):
+            try:
+                do(application, verifier, target, now)
+            except Failure as failure:
+                found.append((target.version, failure))
+        return found
+
+    def _state(self, application: Application) -> State:
+        return self._services.store.get(application.name)
+
+    def _put(self, application: Application, state: State) -> None:
+        self._services.store.put(application.name, state)
+
+    def _choose(self, application: Application, verifier: Verifier, now: datetime) -> Goal:
+        """The goal; where Git gives none, what was applied stays it. Raises `Failure` without that."""
+        state, source = self._state(application), application.source
+        repositories, chooser = self._services.repositories, self._services.chooser
+        try:
+            commit = repositories.head(source)
+            given = commit, verifier.policy.revision, state.applied
+            known = self._choices.get(application.name)
+            if known is not None and known.given == given and now < known.until:
+                return known.goal
+            head = Version(commit, repositories.tree(source, commit))
+            mirror = repositories.mirror(source.git)
+            goal = chooser.choose(application, verifier, mirror, head, state, now)
+        except Failure as failure:
+            if state.applied is None:
+                raise
+            with suppress(Failure):
+                mirror = repositories.mirror(source.git)
+                held = chooser.rendered(application, mirror, state.applied)
+                return Goal(held, problem=(state.applied, failure))
+            raise
+        until = now + min(self._interval, _CHOICE)
+        if goal.problem is not None and goal.problem[1].wakes is not None:
+            until = min(until, goal.problem[1].wakes)
+        if goal.problem is not None and goal.decided is None:
+            self._choices[application.name] = _Choice(given, goal, until)
+        return goal
+
+    def _observe(
+        self, application: Application, target: Rendered, inventory: Inventory
+    ) -> dict[ObjectId, Object]:
+        cluster, live = self._services.cluster, self._services.live
+        return observe(cluster, live, target.objects, inventory, _account(application))
+
+    def _apply(
+        self,
+        application: Application,
+        goal: Goal,
+        target: Rendered,
+        verifier: Verifier,
+        now: datetime,
+    ) -> None:
+        """Make the cluster equal the target; nothing is written where it is."""
+        state, chooser = self._state(application), self._services.chooser
+        found = self._observe(application, target, state.inventory)
+        rules = chooser.rules(application)
+        planned = plan(target.objects, found, state.inventory, rules)
+        uids = {each: str(found[each]["metadata"]["uid"]) for each in planned.unchanged}
+        owned = state.inventory.with_planned(target.objects).with_uids(uids)
+        is_new = state.applied != target.version
+        idle = not (planned.writes or planned.going or planned.forgotten)
+        if not is_new and idle and owned == state.inventory:
+            return
+        native = state.native if goal.decided is None else goal.decided.native
+        writes = [*planned.create, *planned.update]
+        if goal.decided is None and writes:  # drift: what may be mended is judged by today's policy
+            chooser.check(application, target)
+            chooser.decide_again(application, verifier, writes, now)
+        state = self._begin(application, replace(state, inventory=owned), goal, target, now)
+        if goal.decided is not None and native and application.stage.signed_by:
+            images = goal.decided.images
+            self._services.signer.enter(application, verifier.policy, images, now)
+        state = self._carry_out(application, state, planned, rules.takeover)
+        if is_new:
+            self._services.soaks.forget(application.name)
+            state = replace(state, applied=target.version, applied_at=now, native=native)
+            state = replace(state, soak=Soak(), healthy_since=None)
+        self._put(application, state)
+
+    def _carry_out(
+        self, application: Application, state: State, planned: Plan, takeover: frozenset[ObjectId]
+    ) -> State:
+        """The state after all was applied and pruned. Raises `Failure` where something was not."""
+        cluster, live = self._services.cluster, self._services.live
+        applying = Applying(cluster, live, _account(application), takeover)
+        if application.source.all_or_nothing:
+            applying.rehearse([*planned.create, *planned.update])
+        applied = applying.carry_out(planned, state.inventory)
+        state = replace(state, inventory=applied.inventory)
+        if applied.failures:
+            self._put(application, state)
+            raise gravest(applied.failures)
+        return state
+
+    def _begin(
+        self, application: Application, state: State, goal: Goal, target: Rendered, now: datetime
+    ) -> State:
+        """Written before anything else is: what may exist from now on, and what this overtakes."""
+        attempted = state.attempted
+        if attempted is not None and attempted not in (target.version, state.passed):
+            phase = state.trouble.reason.phase if state.trouble else Phase.WATCH
+            state = state.overtaken(attempted, target.version, now, phase)
+        for version in goal.passed_over:
+            state = state.overtaken(version, target.version, now, Phase.DECIDE)
+        state = replace(state, attempted=target.version)
+        self._put(application, state)
+        return state
+
+    def _watch(
+        self, application: Application, verifier: Verifier, target: Rendered, now: datetime
+    ) -> None:
+        """Raises `Failure` while there is something to wait for; returns once everything passed."""
+        state, soaks = self._state(application), self._services.soaks
+        found = self._observe(application, target, Inventory())
+        seen = watching.look(target.objects, found, self._services.live, _account(application))
+        wanted, passed = watching.required_soak(application), state.passed == target.version
+        soak = watching.looked(soaks.get(application.name), seen, now)
+        since = soak.since.replace(microsecond=0) if soak.since else None
+        # Before the time of the look is: a look counts for what was written of it.
+        self._put(application, replace(state, healthy_since=since, soak=soak.kept()))
+        soaks.put(application.name, soak, counts=bool(wanted) and not passed)
+        if not passed:
+            watching.judge(seen, soak, wanted, now)
+            self._pass(application, verifier, target, soak, now)
+        elif seen.health.status is not Status.CURRENT:
+            watching.judge(seen, soak, timedelta(), now)
+
+    def _pass(
+        self,
+        application: Application,
+        verifier: Verifier,
+        target: Rendered,
+        soak: Soak,
+        now: datetime,
+    ) -> None:
+        """Sign for what ran, if the decision of *now* still admits it by its evidence alone."""
+        chooser, signer = self._services.chooser, self._services.signer
+        decided = chooser.decide_again(application, verifier, target.objects, now)
+        if not decided.native:
+            raise Failure(Reason.NOT_NATIVE, "admitted by an exception, which is never signed for")
+        if application.stage.signed_by:
+            signer.enter(application, verifier.policy, decided.images, now)
+            ran, others = watching.passing(decided.images, soak, now)
+            signer.sign_passes(application, verifier, target.version, ran, now)
+            if others:
+                message = f"no Pod of ours ran {', '.join(others[:5])}"
+                raise Failure(Reason.NOTHING_RAN, message)
+        state = replace(self._state(application), native=True)
+        self._put(application, replace(state, passed=target.version, passed_at=now))
+
+    def _renew(
+        self, application: Application, verifier: Verifier, target: Rendered, now: datetime
+    ) -> None:
+        """Keep the receipts of what runs alive: asked of nobody until one nears its end."""
+        state = self._state(application)
+        if state.native and application.stage.signed_by and state.applied == target.version:
+            images = images_of(application, target.objects)
+            self._services.signer.enter(application, verifier.policy, images, now)
+
+
+def _account(application: Application) -> Account:
+    return Account(application.source.account.namespace, application.source.account.name)
+
+
+def _nothing() -> Failure:
+    return Failure(Reason.PATH_MISSING, "no commit has the directory")

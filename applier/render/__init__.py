@@ -1,0 +1,58 @@
+"""
+Files to objects. A renderer is one small module: what it accepts, and how it renders.
+
+A new one (Helm, Jsonnet) is a module with the three members of `Renderer`, and a line in `_RENDERERS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import orjson
+
+from applier.failure import Failure, Reason
+from applier.render import kustomize, plain
+from applier.render.cache import RenderCache
+from applier.render.documents import Object
+from applier.render.sandbox import Limits, Sandbox
+
+__all__ = ["Limits", "Object", "RenderCache", "Renderer", "Sandbox", "render", "version"]
+
+
+class Renderer(Protocol):
+    """The interface. `files` is the whole root, by relative path; `path` a directory in it, `.` all."""
+
+    VERSION: str
+    """Changes whenever the same files may give other objects."""
+
+    def accepts(self, files: Mapping[str, bytes], path: str) -> bool:
+        """Is it this one's to render? The first that accepts does."""
+
+    def render(self, files: Mapping[str, bytes], path: str, sandbox: Sandbox) -> tuple[Object, ...]:
+        """The objects, in a stable order. Raises a `Failure` of the phase Render."""
+
+
+_RENDERERS: tuple[Renderer, ...] = (kustomize, plain)
+
+
+def version(sandbox: Sandbox) -> str:
+    """Of everything that decides a render but the files: part of the key of a `RenderCache`."""
+    return "+".join([*(renderer.VERSION for renderer in _RENDERERS), sandbox.version])
+
+
+def render(files: Mapping[str, bytes], path: str, *, sandbox: Sandbox) -> tuple[Object, ...]:
+    """
+    The objects that `path` stands for, in a stable order, rendered twice and found equal.
+
+    Raises RENDER_REFUSED, RENDER_FAILED, RENDER_LIMIT, RENDER_DIFFERS or SANDBOX_MISSING.
+    """
+    if path != "." and not any(name.startswith(f"{path}/") for name in files):
+        raise Failure(Reason.RENDER_FAILED, f"there is no directory {path[:200]!r}")
+    renderer = next((each for each in _RENDERERS if each.accepts(files, path)), None)
+    if renderer is None:
+        return ()
+    first, second = (renderer.render(files, path, sandbox) for _ in range(2))
+    if orjson.dumps(first) != orjson.dumps(second):
+        raise Failure(Reason.RENDER_DIFFERS, f"{path}: rendered twice, the results differ")
+    return first

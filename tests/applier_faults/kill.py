@@ -1,0 +1,173 @@
+"""
+SIGKILL at every write of a reconcile that creates, updates and prunes: before and after each.
+
+The proxies kill the applier's process in the middle of a call. What must hold after the restart is
+judged by what lies in the API server and in the registry, not by what the applier says.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+from tests.applier_faults.site import GIT, REGISTRY, Site
+from tests.cluster.delivery import config_map, deployment
+from tests.simulators.proxy import ANSWER_LOST, LOST, PASS, Call, Fate
+
+BEFORE, AFTER = "before", "after"
+_WRITES = {"PATCH", "PUT", "POST", "DELETE"}
+_KINDS = ("deployments", "configmaps", "services")
+_SETTLE_SECONDS = 20.0
+
+
+def write_of(door: str, call: Call) -> str | None:
+    """What the call writes, for people; None where it writes nothing. A fetch writes the mirror."""
+    if door == GIT:
+        return "fetch" if b"command=fetch" in call.body else None
+    if call.method not in _WRITES or "dryRun" in call.query:
+        return None
+    parts = [part for part in call.path.split("/") if part]
+    if door == REGISTRY:
+        return f"{call.method} {'/'.join(parts[3:])[:24]}"
+    at = next((i for i, p in enumerate(parts) if p in {*_KINDS, "leases"} or "letter" in p), -2)
+    return f"{call.method} {'/'.join(parts[at:])[:48]}"
+
+
+class Trap:
+    """A rule that counts writes, and kills the applier at the `at`-th. `hit` is what that one was."""
+
+    def __init__(self, site: Site, at: int = -1, moment: str = BEFORE) -> None:
+        self._site, self._at, self._moment = site, at, moment
+        self._lock = threading.Lock()
+        self.writes: list[str] = []
+        self.hit = ""
+
+    def __call__(self, door: str, call: Call) -> Fate:
+        what = write_of(door, call)
+        if what is None:
+            return PASS
+        with self._lock:
+            self.writes.append(f"{door} {what}")
+            if len(self.writes) != self._at + 1 or self.hit:
+                return LOST if self.hit and self._dead() else PASS
+            self.hit = self.writes[-1]
+            if self._moment == AFTER:
+                return Fate(answer=ANSWER_LOST.answer, between=self._site.delivery.kill)
+            self._site.delivery.kill()
+            return LOST
+
+    def _dead(self) -> bool:
+        """A request of the killed process that was on its way already is no write of the next one."""
+        return not self._site.delivery.is_running
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Of one kill. `wrong` is empty where everything is as if nobody had been killed."""
+
+    write: str
+    moment: str
+    wrong: tuple[str, ...]
+    seconds: float
+
+    def line(self) -> str:
+        """One row of the table."""
+        verdict = "; ".join(self.wrong) or "as the model"
+        return f"{self.moment:6}  {self.write:64}  {self.seconds:5.1f} s  {verdict}"
+
+
+class Reconciles:
+    """A series of them in one cluster: each creates, updates and prunes with respect to the last."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._round = 0
+
+    def first(self) -> list[str]:
+        """Bring the first version in, then take the next one with nobody killed; its writes."""
+        image, commit = self._commit()
+        self._site.delivery.wait(lambda: self._is_done(commit), 90)
+        self._await_rest(image)
+        trap = Trap(self._site)
+        outcome = self._run(trap)
+        assert not outcome, outcome
+        return trap.writes
+
+    def killed(self, at: int, moment: str) -> Outcome:
+        """One reconcile in which the applier dies at that write, and is started again."""
+        trap = Trap(self._site, at, moment)
+        started = time.monotonic()
+        wrong = self._run(trap)
+        seconds = time.monotonic() - started
+        return Outcome(trap.hit or "(there was no such write)", moment, tuple(wrong), seconds)
+
+    def _commit(self) -> tuple[str, str]:
+        self._round += 1
+        team = self._site.team
+        image = team.attest(team.image())
+        text = deployment(image) + config_map("settings", round=str(self._round))
+        text += "".join(config_map(f"base-{i}", x="y") for i in range(3))
+        text += config_map(f"only-in-{self._round}", x="y")
+        return image, team.commit({"test/all.yaml": text, "staging/all.yaml": text})
+
+    def _run(self, trap: Trap) -> list[str]:
+        delivery = self._site.delivery
+        self._site.rule = trap
+        try:
+            image, commit = self._commit()
+            end = time.monotonic() + 60
+            while not (trap.hit and not delivery.is_running) and not self._is_done(commit):
+                if time.monotonic() > end:
+                    return ["not done in time", delivery.log_file.read_text()[-1500:]]
+                time.sleep(0.02)
+        finally:
+            if trap.hit:
+                delivery.start()
+        end = time.monotonic() + 60
+        while not self._is_done(commit):
+            if time.monotonic() > end:
+                return ["not mended in time", delivery.log_file.read_text()[-1500:]]
+            time.sleep(0.05)
+        return self._await_rest(image)
+
+    def _is_done(self, commit: str) -> bool:
+        return bool(
+            self._site.delivery.is_running and self._site.delivery.last().get("passed") == commit
+        )
+
+    def _await_rest(self, image: str) -> list[str]:
+        """What is wrong once nothing moves any more; a foreground deletion takes a moment."""
+        end = time.monotonic() + _SETTLE_SECONDS
+        while (wrong := self._wrong(image)) and time.monotonic() < end:
+            time.sleep(0.2)
+        return wrong
+
+    def _wrong(self, image: str) -> list[str]:
+        site, wrong = self._site, []
+        live, state = site.live(*_KINDS), site.state()
+        wanted = {"Deployment/web", "ConfigMap/settings", f"ConfigMap/only-in-{self._round}"}
+        wanted |= {f"ConfigMap/base-{i}" for i in range(3)}
+        if live.keys() != wanted:
+            wrong.append(f"live {sorted(live)}")
+        uids = {name: item["metadata"]["uid"] for name, item in live.items()}
+        entries = json.loads(state["inventory"])["entries"]
+        owned = {f"{e['kind']}/{e['name']}": e["uid"] for e in entries}
+        if owned != uids:
+            wrong.append(f"inventory {owned}, live {uids}")
+        data = live.get("ConfigMap/settings", {}).get("data")
+        if data != {"round": str(self._round)}:
+            wrong.append(f"settings {data}")
+        if state["trouble"] is not None:
+            wrong.append(f"trouble {state['trouble']['reason']}")
+        listed = Counter(self._evidence(image))
+        if listed != {"stage-passed": 1, "stage-entered": 1, "provenance": 1}:
+            wrong.append(f"evidence {dict(listed)}")
+        return wrong
+
+    def _evidence(self, image: str) -> list[str]:
+        listed = self._site.team.stagepass("evidence", "ls", image, "--evidence", "registry")
+        names = ("stage-passed", "stage-entered", "provenance")
+        return [name for line in listed.splitlines() for name in names if name in line]
