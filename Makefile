@@ -59,6 +59,11 @@ fuzz: setup ## mutated reviews and bundles, for FUZZ_SECONDS (120)
 faults: setup ## a real gate under load while one fault after another happens to it (5 minutes)
 	@$(BIN)/python -m tests.faults
 
+.PHONY: applier-faults
+applier-faults: setup tools ## kill a real applier before and after every write, then crowd it (10 minutes)
+	@$(BIN)/python -m tests.applier_faults
+	@$(BIN)/python -m tests.applier_faults --crowd
+
 .PHONY: bench
 bench: setup ## ratios measured side by side in one run
 	@$(BIN)/python -m bench

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,8 @@ from applier.loop import Loop
 from applier.passes import Signer
 from applier.policy import Feed, InForce, PolicyFeed
 from applier.policy_git import GitPolicyFeed
-from applier.reconcile import Reconciler, Reporter, Services
+from applier.reconcile import Reconciler, Services
+from applier.report import Recorder
 from applier.repositories import Repositories, Seen
 from applier.settings import Settings
 from applier.soaking import Soaks
@@ -39,7 +41,8 @@ class Evidence:
 
     def __init__(self, settings: Settings) -> None:
         self._settings, self._cache = settings, DecisionCache()
-        self._clients: dict[frozenset[str], RegistryClient] = {}
+        self._lock = threading.Lock()
+        self._registries: dict[frozenset[str], tuple[RegistryClient, RegistrySource]] = {}
 
     def verifier(self, policy: PolicySet) -> Verifier:
         """The verifier of one set."""
@@ -50,7 +53,7 @@ class Evidence:
         return [
             DirectorySource(Path(name.removeprefix("dir:")))
             if name.startswith("dir:")
-            else RegistrySource(self._client(hosts))
+            else self._registry(hosts)[1]
             for name in self._settings.evidence
         ]
 
@@ -74,7 +77,7 @@ class Evidence:
     def _push(self, signed: Signed, now: datetime, deadline: Deadline) -> None:
         image: ImageRef = signed.image
         push_bundle(
-            self._client(frozenset({image.host})),
+            self._registry(frozenset({image.host}))[0],
             image,
             signed.digest,
             signed.bundle,
@@ -83,15 +86,18 @@ class Evidence:
             deadline,
         )
 
-    def _client(self, hosts: frozenset[str]) -> RegistryClient:
-        if hosts not in self._clients:
-            settings = self._settings
-            self._clients[hosts] = RegistryClient(settings.registries, settings.credentials, hosts)
-        return self._clients[hosts]
+    def _registry(self, hosts: frozenset[str]) -> tuple[RegistryClient, RegistrySource]:
+        """One for each set of hosts: its connections and threads are kept."""
+        with self._lock:
+            if hosts not in self._registries:
+                settings = self._settings
+                client = RegistryClient(settings.registries, settings.credentials, hosts)
+                self._registries[hosts] = client, RegistrySource(client)
+            return self._registries[hosts]
 
 
-def make_loop(settings: Settings, cluster: Cluster, make_reporter: Callable[..., Reporter]) -> Loop:
-    """Everything put together; reads the state. Raises `StagepassError`."""
+def make_loop(settings: Settings, cluster: Cluster, only: str = "") -> Loop:
+    """Everything put together, for all applications or one; reads the state. Raises `StagepassError`."""
     evidence = Evidence(settings)
     store = StateStore(cluster, settings.namespace)
     store.load()
@@ -108,16 +114,19 @@ def make_loop(settings: Settings, cluster: Cluster, make_reporter: Callable[...,
     signer = Signer(settings.key, settings.cluster, cluster.uid(), evidence.about, evidence.store)
     soaks = Soaks(cluster, settings.namespace, store)
     soaks.load()
-    reporter = make_reporter(cluster, settings)
+    reporter = Recorder(cluster, settings.namespace, store.get, repositories.trouble)
+    reporter.load()
     services = Services(cluster, live, store, soaks, repositories, chooser, signer, reporter)
     look = timedelta(seconds=settings.pace.look)
     return Loop(
         settings.cluster,
         feed.poll,
-        Reconciler(services, look),
+        Reconciler(services, look, timedelta(seconds=settings.pace.retry)),
         repositories,
         store,
         settings.pace,
+        reporter,
+        only,
     )
 
 

@@ -112,7 +112,11 @@ class Applying:
         return self._cluster.resource(document["apiVersion"], document["kind"])
 
     def _rehearse(self, document: Object) -> None:
-        self._cluster.apply(self._resource(document), document, account=self._account, dry_run=True)
+        force = (
+            ObjectId.of(document) in self._takeover
+        )  # as the apply itself, or it proves another thing
+        resource = self._resource(document)
+        self._cluster.apply(resource, document, account=self._account, dry_run=True, force=force)
 
     def _apply(self, document: Object, uids: dict[ObjectId, str]) -> None:
         found, resource = ObjectId.of(document), self._resource(document)
@@ -121,11 +125,12 @@ class Applying:
                 resource, document, account=self._account, force=found in self._takeover
             )
         except Failure as failure:
+            self._live.changed(resource)
             if failure.reason is not Reason.API_UNAVAILABLE:
                 raise
             written = self._read_back(resource, document, failure)
-        finally:
-            self._live.changed(resource)
+        else:
+            self._live.wrote(resource, written)
         uids[found] = written["metadata"]["uid"]
 
     def _read_back(self, resource: Resource, document: Object, failure: Failure) -> dict[str, Any]:

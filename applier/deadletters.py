@@ -187,8 +187,9 @@ def why_gone(letter: Letter, state: State) -> str:
     if trouble is None:
         return "the application is as it should be" if state.applied is not None else ""
     if trouble.version != version:
-        # What is watched is what should run: nothing newer is refused any more.
-        watched = trouble.reason.phase is Phase.WATCH and trouble.version == state.applied
+        # Of all that stands in the way, waiting for what runs is told of last.
+        is_last = trouble.reason.phase is Phase.WATCH and trouble.reason.kind is Kind.BLOCKED
+        watched = is_last and trouble.version == state.applied
         return f"{trouble.version.commit} runs instead" if watched else ""
     if trouble.reason.kind is Kind.TRANSIENT or trouble.reason is letter.reason:
         return ""

@@ -93,6 +93,11 @@ class Reason(Enum):
         Kind.BLOCKED,
         "an older one names the same pipeline and stage",
     )
+    SOURCE_MISSING = (
+        Phase.DECIDE,
+        Kind.BLOCKED,
+        "policy gives this cluster no source for the stage",
+    )
     CONFLICT = (Phase.APPLY, Kind.PERMANENT, "another field manager owns a field")
     INVALID = (Phase.APPLY, Kind.PERMANENT, "the API server does not accept the object")
     FORBIDDEN = (Phase.APPLY, Kind.PERMANENT, "the service account may not do it")

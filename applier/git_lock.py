@@ -78,8 +78,8 @@ class Session:
                 scheme=scheme,
                 access=given,
                 pass_fds=(self.lock,),  # a git that outlives us keeps the lock until it ends
-                max_file=limits and limits.pack,
-                max_memory=limits and limits.memory,
+                max_file=limits.pack if limits else None,
+                max_memory=limits.memory if limits else None,
             )
         except OutputLimitError as error:
             raise Failure(Reason.GIT_REFUSED, f"git {arguments[0]}: {error}") from error

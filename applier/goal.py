@@ -17,7 +17,7 @@ from applier.cluster import Cluster
 from applier.deciding import Decided, decide
 from applier.failure import Failure, Kind, Reason
 from applier.git import CommitSigners, Mirror
-from applier.objects import check, label_value, prepare
+from applier.objects import check, label_value, prepare, unlabelled
 from applier.plan import Rules
 from applier.rules import Object
 from applier.state import State, Version
@@ -120,6 +120,11 @@ class Chooser:
             return Goal(None, problem=problem)
         return Goal(self.rendered(application, mirror, applied), problem=problem)
 
+    def forget(self, name: str) -> None:
+        """What was wrong with versions of the application is found out anew."""
+        with self._lock:
+            self._refused = {k: f for k, f in self._refused.items() if k[0] != name}
+
     def decide_again(
         self,
         application: Application,
@@ -132,7 +137,8 @@ class Chooser:
 
     def check(self, application: Application, target: Rendered) -> None:
         """Whether today's policy still lets the source bring all of it. Raises OBJECT_REFUSED."""
-        check(target.objects, self.rules(application), self._scopes(target.objects))
+        objects = unlabelled(target.objects)
+        check(objects, self.rules(application), self._scopes(objects))
 
     def rendered(self, application: Application, mirror: Mirror, version: Version) -> Rendered:
         """The objects of a version that was applied before. Raises `Failure`."""

@@ -11,10 +11,11 @@ import heapq
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from applier.application import Application, applications
 from applier.failure import Failure
@@ -25,16 +26,32 @@ from stagepass import log
 from stagepass.verifier import Verifier
 
 _WORKERS, _FETCHERS = 8, 4
+_POLL = 4.0
+"""Seconds, at most, until what people want is noticed."""
 _ASLEEP = 1.0
 _AGAIN = timedelta(seconds=4)
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often, in seconds: Git is asked, an application that waits for nothing is looked at."""
+    """
+    In seconds: how often Git is asked, and an application that waits for nothing looked at; and how
+    long after a first failure it is tried again.
+    """
 
     fetch: float = 15.0
     look: float = 60.0
+    retry: float = 5.0
+
+
+class Records(Protocol):
+    """What people want, in objects of the cluster."""
+
+    def is_suspended(self, name: str) -> bool:
+        """Whether the application is not to be stepped. Never raises."""
+
+    def poll(self, applications: Mapping[str, Application]) -> Collection[str]:
+        """Read them again; the applications of which something else is wanted than before."""
 
 
 class Loop:
@@ -52,11 +69,13 @@ class Loop:
         repositories: Repositories,
         store: StateStore,
         pace: Pace,
-        is_suspended: Callable[[str], bool] = lambda _: False,
+        records: Records,
+        only: str = "",
     ) -> None:
         self._cluster, self._verifier, self._pace = cluster, verifier, pace
         self._reconciler, self._repositories, self._store = reconciler, repositories, store
-        self._is_suspended = is_suspended
+        self._records, self._only = records, only
+        self._polled, self._polling = float("-inf"), False
         self._applications: dict[str, Application] = {}
         self._revision = ""
         self._due: list[tuple[float, int, str]] = []
@@ -68,17 +87,20 @@ class Loop:
         self._changed = threading.Condition()
         self._stopped = False
 
-    def run(self, stop: threading.Event) -> None:
-        """Returns once `stop` is set and every step that had begun is over."""
+    def run(self, stop: threading.Event, beat: Callable[[], object] = lambda: None) -> None:
+        """Returns once `stop` is set and every step that had begun is over; `beat` hears of each turn."""
         workers = ThreadPoolExecutor(_WORKERS, "step")
         fetchers = ThreadPoolExecutor(_FETCHERS, "fetch")
         try:
             while not stop.is_set():
+                beat()
                 self._take_policy()
                 for url in self._stale():
                     fetchers.submit(self._fetch, url)
                 for name in self._ready():
                     workers.submit(self._step, name)
+                if self._is_poll_due():
+                    workers.submit(self._poll)
                 self._sleep()
         finally:
             self._stopped = True
@@ -94,7 +116,8 @@ class Loop:
         if verifier is None or verifier.policy.revision == self._revision:
             return
         self._revision = verifier.policy.revision
-        self._applications = applications(verifier.policy, self._cluster)
+        found = applications(verifier.policy, self._cluster)
+        self._applications = {n: a for n, a in found.items() if self._only in ("", n)}
         log.info("applier.applications", names=sorted(self._applications), revision=self._revision)
         for name, application in self._applications.items():
             if application.source.git in self._fetched:
@@ -168,7 +191,11 @@ class Loop:
         wake = timedelta(seconds=self._pace.look)
         try:
             application, verifier = self._applications.get(name), self._verifier()
-            if application is not None and verifier is not None and not self._is_suspended(name):
+            if (
+                application is not None
+                and verifier is not None
+                and not self._records.is_suspended(name)
+            ):
                 now = datetime.now(UTC)
                 wake = self._reconciler.step(application, verifier, now) - datetime.now(UTC)
         except Failure as failure:  # its state could not be kept: the next step starts from it anew
@@ -181,6 +208,25 @@ class Loop:
                 self._busy.discard(name)
                 poked = self._wakes.get(name) != started
             self._schedule(name, 0.0 if poked else max(0.05, wake.total_seconds()))
+
+    def _is_poll_due(self) -> bool:
+        """Whether the records are to be read now; true once for each time."""
+        with self._changed:
+            every = min(self._pace.look, _POLL)
+            if self._polling or time.monotonic() - self._polled < every:
+                return False
+            self._polling = True
+            return True
+
+    def _poll(self) -> None:
+        try:
+            for name in self._records.poll(self._applications):
+                self.poke(name)
+        except Exception:  # the next one may do better
+            log.exception("applier.poll_failed")
+        finally:
+            with self._changed:
+                self._polled, self._polling = time.monotonic(), False
 
     def _schedule(self, name: str, seconds: float) -> None:
         with self._changed:

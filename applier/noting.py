@@ -10,17 +10,28 @@ from typing import Protocol
 from applier.application import Application
 from applier.backoff import delay
 from applier.failure import Failure, Kind, Reason
+from applier.plan import Plan
+from applier.records_wishes import Wishes
 from applier.state import State, Trouble, Version
 from applier.store import StateStore
 
 MAX_ATTEMPTS = 4
-"""Failures of a permanent kind before the dead letter: 5 + 10 + 20 s apart."""
+"""Failures of a permanent kind before the dead letter: by default 5 + 10 + 20 s apart."""
 _SOON = timedelta(seconds=1)
 _GRAVITY = {Kind.PERMANENT: 2, Kind.TRANSIENT: 1, Kind.BLOCKED: 0}
 
 
 class Reporter(Protocol):
-    """Who is told of what happens."""
+    """Who is told of what happens, and knows what people want."""
+
+    def wishes(self, name: str) -> Wishes:
+        """What is wanted of an application now. Never raises."""
+
+    def applied(self, application: Application, planned: Plan, *, is_new: bool) -> None:
+        """All of a plan was carried out: of a new version, or against drift. Never raises."""
+
+    def redriven(self, application: Application, now: datetime) -> None:
+        """The try that somebody asked for begins. Raises `Failure`."""
 
     def stepped(self, application: Application, state: State, now: datetime) -> None:
         """A step is over, and this is its state. Never raises."""
@@ -28,24 +39,26 @@ class Reporter(Protocol):
     def dead(self, application: Application, trouble: Trouble) -> None:
         """It is given up for this version. Raises `Failure` where that cannot be kept."""
 
-    def mended(self, application: Application, because: str) -> None:
-        """Its dead letters have no cause any more. Raises `Failure`."""
-
 
 class Notes:
-    """The ends of steps, written to the state. `interval` is between two looks at what is well."""
+    """
+    The ends of steps, written to the state.
 
-    def __init__(self, store: StateStore, reporter: Reporter, interval: timedelta) -> None:
-        self._store, self._reporter, self._interval = store, reporter, interval
+    `interval` is between two looks at what is well, `retry` before the first try again.
+    """
+
+    def __init__(
+        self, store: StateStore, reporter: Reporter, interval: timedelta, retry: timedelta
+    ) -> None:
+        self._store, self._reporter = store, reporter
+        self._interval, self._retry = interval, retry
 
     def settled(self, application: Application, now: datetime) -> datetime:
         """Nothing is wrong and nothing waited for. Raises `Failure` where that cannot be kept."""
         state = self._store.get(application.name)
         if state.trouble is not None:
-            if state.trouble.dead:
-                self._reporter.mended(application, "the application is as it should be")
             self._store.put(application.name, replace(state, trouble=None))
-        return now + self._interval
+        return now + (self._reporter.wishes(application.name).interval or self._interval)
 
     def failed(
         self, application: Application, version: Version, failure: Failure, now: datetime
@@ -56,8 +69,6 @@ class Notes:
         if before is not None and _is_early(before, failure, version, now):
             return before.retry or now + self._interval
         trouble = Trouble.of(failure, version, now, before)
-        if before is not None and before.dead and before.version != version:
-            self._reporter.mended(application, f"overtaken by {version.commit}")
         if failure.reason.kind is Kind.BLOCKED:
             wake = self.blocked_until(failure, now)
             trouble = replace(trouble, attempts=0, retry=failure.wakes)
@@ -65,7 +76,8 @@ class Notes:
             wake = now + self._interval
             trouble = replace(trouble, attempts=before.attempts if before else 0, retry=None)
         else:
-            wake = now + delay(trouble.attempts, jitter=random.random())  # noqa: S311  # no secret
+            jitter = random.random()  # noqa: S311  # no secret
+            wake = now + delay(trouble.attempts, jitter=jitter, base=self._retry)
             trouble = replace(trouble, retry=wake)
             if failure.reason.kind is Kind.PERMANENT and trouble.attempts >= MAX_ATTEMPTS:
                 trouble = replace(trouble, retry=None, dead=True)

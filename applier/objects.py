@@ -13,7 +13,7 @@ from applier.refused import check
 from applier.rules import CRD, FIELD_MANAGER, LABEL, Object, is_built_in, is_hollow, members
 from stagepass.manifest import ObjectId
 
-__all__ = ["FIELD_MANAGER", "LABEL", "apply_order", "check", "label_value", "prepare"]
+__all__ = ["FIELD_MANAGER", "LABEL", "apply_order", "check", "label_value", "prepare", "unlabelled"]
 
 _MAX_LABEL = 63
 _PLAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?", re.ASCII)
@@ -80,6 +80,17 @@ def prepare(objects: Iterable[Object], label: str) -> list[dict[str, Any]]:
     server-side apply tracks the two apart, and never removes a key that was sent as `stringData`.
     """
     return [_prepared(each, label) for each in objects]
+
+
+def unlabelled(objects: Iterable[Object]) -> list[dict[str, Any]]:
+    """Prepared objects without our label, which `check` lets nobody bring."""
+    return [_unlabelled(each) for each in objects]
+
+
+def _unlabelled(source: Object) -> dict[str, Any]:
+    metadata = dict(source["metadata"])
+    metadata["labels"] = {k: v for k, v in metadata["labels"].items() if k != LABEL}
+    return {**source, "metadata": metadata}
 
 
 def apply_order(objects: Iterable[Object]) -> list[list[Object]]:

@@ -180,7 +180,7 @@ def _refuse_prune(
         raise Failure(Reason.PROTECTED_PRUNE, message, objects=_names(protected))
     bases = {base for found in wanted if (base := _generated(found))}
     lost = [entry.id for entry in prune if _generated(entry.id) not in bases]
-    if lost and len(lost) > limit * remaining:
+    if len(lost) > max(1, limit * remaining):  # one object is no mass
         message = (
             f"{len(lost)} of {remaining} objects would be deleted, more than {limit:.0%}; "
             "that needs a signed approval"

@@ -12,12 +12,21 @@ from dataclasses import dataclass
 
 from applier.health_status import condition, is_true, text, whole
 from applier.pods import container_statuses, is_leaving
-from applier.rules import Object, entries, members
+from applier.rules import Object, entries, is_built_in, members
 from stagepass.digest import Digest, ImageRef
 from stagepass.errors import InputError
 from stagepass.manifest import ObjectId, image_fields
 
 _MAX_CHAIN = 8  # Pod -> ReplicaSet -> Deployment are 3; operators add some
+_MAKES = {
+    "CronJob": "Job",
+    "DaemonSet": "Pod",
+    "Deployment": "ReplicaSet",
+    "Job": "Pod",
+    "ReplicaSet": "Pod",
+    "ReplicationController": "Pod",
+    "StatefulSet": "Pod",
+}
 _REVISION = "deployment.kubernetes.io/revision"
 
 
@@ -120,13 +129,28 @@ def _root(pod: Object, index: Mapping[str, Object], applied: Collection[str]) ->
         if _uid(here) and _uid(here) in applied:
             return here
         owner = _controller(here, index)
-        here = None if _is_outdated(here, owner) else owner
+        if owner is not None and (_is_outdated(here, owner) or not _may_make(owner, here)):
+            return None
+        here = owner
     return None
 
 
-def _is_outdated(here: Object, owner: Object | None) -> bool:
+def _may_make(owner: Object, made: Object) -> bool:
+    """
+    Whether a built-in controller of `owner` makes such objects, and is asked for any.
+
+    Nobody takes away a Pod that claims a Deployment as its controller: only ReplicaSets are looked at.
+    """
+    kind = text(owner.get("kind"))
+    if kind in _MAKES and is_built_in(ObjectId.of(owner).group):
+        asked = members(owner.get("spec")).get("replicas")
+        return made.get("kind") == _MAKES[kind] and asked != 0
+    return True
+
+
+def _is_outdated(here: Object, owner: Object) -> bool:
     """Whether `here` is a ReplicaSet of an older template of its Deployment."""
-    if owner is None or (here.get("kind"), owner.get("kind")) != ("ReplicaSet", "Deployment"):
+    if (here.get("kind"), owner.get("kind")) != ("ReplicaSet", "Deployment"):
         return False
     mine, latest = (
         members(members(each.get("metadata")).get("annotations")).get(_REVISION)

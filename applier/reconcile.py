@@ -30,6 +30,7 @@ from applier.noting import gravest as most_telling
 from applier.observing import observe
 from applier.passes import Signer
 from applier.plan import Plan, plan
+from applier.records_checks import with_checks
 from applier.repositories import Repositories
 from applier.rules import Object
 from applier.soak import Soak
@@ -71,15 +72,16 @@ class _Choice:
 class Reconciler:
     """Steps of all applications; one at a time for each, which is the caller's to keep."""
 
-    def __init__(self, services: Services, interval: timedelta) -> None:
+    def __init__(self, services: Services, interval: timedelta, retry: timedelta) -> None:
         self._services, self._interval = services, interval
-        self._notes = Notes(services.store, services.reporter, interval)
+        self._notes = Notes(services.store, services.reporter, interval, retry)
         self._choices: dict[str, _Choice] = {}
 
     def step(self, application: Application, verifier: Verifier, now: datetime) -> datetime:
         """Do what can be done now; when to come back. Raises `Failure` only where the state is lost."""
         here = self._state(application).applied or Version("", "")
         try:
+            self._begin_again(application, now)
             found = self._attempt(application, verifier, here, now)
         except Failure as failure:
             found = [(here, failure)]
@@ -96,7 +98,16 @@ class Reconciler:
         blocked = [f for _, f in found if f.reason.kind is Kind.BLOCKED]
         looks = [self._notes.blocked_until(failure, now) for failure in blocked]
         self._services.reporter.stepped(application, self._state(application), now)
-        return min([wake, now + self._interval, *looks])
+        longest = wake if worst is None else now + self._interval
+        return min([wake, longest, *looks])
+
+    def _begin_again(self, application: Application, now: datetime) -> None:
+        """Where a person asked for it: attempts start at zero, and nothing is remembered."""
+        if self._services.reporter.wishes(application.name).redriven:
+            self._services.chooser.forget(application.name)
+            self._choices.pop(application.name, None)
+            self._put(application, replace(self._state(application), trouble=None))
+            self._services.reporter.redriven(application, now)
 
     def _attempt(
         self, application: Application, verifier: Verifier, here: Version, now: datetime
@@ -192,6 +203,7 @@ class Reconciler:
             state = replace(state, applied=target.version, applied_at=now, native=native)
             state = replace(state, soak=Soak(), healthy_since=None)
         self._put(application, state)
+        self._services.reporter.applied(application, planned, is_new=is_new)
 
     def _carry_out(
         self, application: Application, state: State, planned: Plan, takeover: frozenset[ObjectId]
@@ -229,17 +241,25 @@ class Reconciler:
         state, soaks = self._state(application), self._services.soaks
         found = self._observe(application, target, Inventory())
         seen = watching.look(target.objects, found, self._services.live, _account(application))
+        checks = self._services.reporter.wishes(application.name).checks
+        seen = with_checks(seen, checks, application, self._services.cluster)
         wanted, passed = watching.required_soak(application), state.passed == target.version
         soak = watching.looked(soaks.get(application.name), seen, now)
         since = soak.since.replace(microsecond=0) if soak.since else None
-        # Before the time of the look is: a look counts for what was written of it.
-        self._put(application, replace(state, healthy_since=since, soak=soak.kept()))
+        kept = replace(state, healthy_since=since, soak=soak.kept())
+        if passed or wanted:
+            # Before the time of the look is: a look counts for what was written of it.
+            self._put(application, kept)
         soaks.put(application.name, soak, counts=bool(wanted) and not passed)
-        if not passed:
+        if passed:
+            if seen.health.status is not Status.CURRENT:
+                watching.judge(seen, soak, timedelta(), now)
+            return
+        try:
             watching.judge(seen, soak, wanted, now)
-            self._pass(application, verifier, target, soak, now)
-        elif seen.health.status is not Status.CURRENT:
-            watching.judge(seen, soak, timedelta(), now)
+            kept = self._pass(application, verifier, target, soak, kept, now)
+        finally:  # one write for the health and the pass, where both come at once
+            self._put(application, kept)
 
     def _pass(
         self,
@@ -247,8 +267,9 @@ class Reconciler:
         verifier: Verifier,
         target: Rendered,
         soak: Soak,
+        state: State,
         now: datetime,
-    ) -> None:
+    ) -> State:
         """Sign for what ran, if the decision of *now* still admits it by its evidence alone."""
         chooser, signer = self._services.chooser, self._services.signer
         decided = chooser.decide_again(application, verifier, target.objects, now)
@@ -261,8 +282,7 @@ class Reconciler:
             if others:
                 message = f"no Pod of ours ran {', '.join(others[:5])}"
                 raise Failure(Reason.NOTHING_RAN, message)
-        state = replace(self._state(application), native=True)
-        self._put(application, replace(state, passed=target.version, passed_at=now))
+        return replace(state, native=True, passed=target.version, passed_at=now)
 
     def _renew(
         self, application: Application, verifier: Verifier, target: Rendered, now: datetime

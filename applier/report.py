@@ -1,12 +1,36 @@
-"""Who is told of what happens: the log."""
+"""
+Who is told of what happens: the log, metrics, dead letters and `Application` objects.
+
+Nothing is written while nothing changes; what could not be written is tried again at the next step.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 
+from applier import metrics
 from applier.application import Application
+from applier.cluster import Cluster
+from applier.failure import Failure, Kind
+from applier.plan import Plan
+from applier.records import Applications
+from applier.records_box import LetterBox
+from applier.records_fetch import FetchRecord
+from applier.records_letters import VERSION, letters_of
+from applier.records_status import refusal_of, status_of
+from applier.records_wishes import Wishes
+from applier.rules import identity
 from applier.state import State, Trouble
 from stagepass import log
+from stagepass.manifest import ObjectId
+from stagepass.policy.source import Source
+
+_MAX_NAMED = 20
+# A CRD that was made a moment ago is served, and answers 429 until its storage is there.
+_PATIENCE, _AGAIN = 30.0, 0.5
 
 
 class LogReporter:
@@ -15,13 +39,13 @@ class LogReporter:
     def __init__(self) -> None:
         self._told: dict[str, tuple[object, ...]] = {}
 
-    def stepped(self, application: Application, state: State, now: datetime) -> None:  # noqa: ARG002
-        """See `Reporter`."""
+    def stepped(self, application: Application, state: State) -> None:
+        """One line, unless it would say what the last one said."""
         trouble = state.trouble
         said = (
             state.applied,
             state.passed,
-            trouble and (trouble.reason, trouble.message, trouble.version),
+            trouble and (trouble.reason, trouble.message, trouble.version, trouble.dead),
         )
         if self._told.get(application.name) == said:
             return
@@ -34,12 +58,115 @@ class LogReporter:
             reason=trouble.reason.name if trouble else None,
             message=trouble.message if trouble else "",
             objects=list(trouble.objects) if trouble else [],
+            dead=trouble is not None and trouble.dead,
         )
+
+
+class Recorder:
+    """The applier's `Reporter`, and what people want of it (`wishes`). Thread-safe."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        namespace: str,
+        state_of: Callable[[str], State],
+        fetch_trouble: Callable[[Source], Failure | None],
+    ) -> None:
+        self._applications = Applications(cluster, namespace)
+        self._box = LetterBox(letters_of(cluster, namespace))
+        self._fetches = FetchRecord(cluster, namespace)
+        self._state_of, self._fetch_trouble = state_of, fetch_trouble
+        self._log, self._failed = LogReporter(), ""
+
+    def load(self) -> None:
+        """Read everything there is, before the first step. Raises `Failure`."""
+        if not self._applications.are_served:
+            log.info("applier.no_crds", group=VERSION)
+        end = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                self._applications.load()
+                self._box.load(datetime.now(UTC))
+                self._fetches.load()
+            except Failure as failure:
+                if failure.reason.kind is not Kind.TRANSIENT or time.monotonic() > end:
+                    raise
+                time.sleep(_AGAIN)
+            else:
+                return
+
+    def wishes(self, name: str) -> Wishes:
+        """What is wanted of an application now."""
+        record = self._applications.of(name)
+        wishes = record.wishes if record else Wishes()
+        return replace(wishes, redriven=self._box.is_redriven(name))
+
+    def is_suspended(self, name: str) -> bool:
+        """Whether it is not to be stepped."""
+        return self.wishes(name).suspended
+
+    def poll(self, applications: Mapping[str, Application]) -> set[str]:
+        """Read the records again; the applications of which something else is wanted. Never raises."""
+        before = {name: self.wishes(name) for name in applications}
+        try:
+            self._applications.load()
+            now = datetime.now(UTC)
+            self._box.load(now)
+            self._tell_all(applications, now)
+            sources = (each.source for each in applications.values())
+            self._fetches.note(sources, self._fetch_trouble, now)
+        except Failure as failure:
+            self._note(failure)
+        else:
+            self._failed = ""
+        for name, application in applications.items():
+            metrics.fetching(name, is_broken=self._fetch_trouble(application.source) is not None)
+        metrics.dead_letters(self._box.open(), applications)
+        return {name for name, wishes in before.items() if self.wishes(name) != wishes}
+
+    def stepped(self, application: Application, state: State, now: datetime) -> None:
+        """See `Reporter`."""
+        self._log.stepped(application, state)
+        metrics.stepped(application.name, state, now)
+        try:
+            self._box.look(application.name, state, now)
+            record = self._applications.of(application.name)
+            if record is not None:
+                self._applications.tell(record, status_of(record, state, now), now)
+        except Failure as failure:
+            self._note(failure)
+
+    def applied(self, application: Application, planned: Plan, *, is_new: bool) -> None:
+        """See `Reporter`."""
+        if is_new:
+            metrics.APPLIES.labels(application.name).inc()
+            return
+        changed = [ObjectId.of(each) for each in (*planned.create, *planned.update)]
+        if changed:
+            metrics.CORRECTIONS.labels(application.name).inc(len(changed))
+            objects = [identity(each) for each in changed[:_MAX_NAMED]]
+            log.info("application.corrected", name=application.name, objects=objects)
 
     def dead(self, application: Application, trouble: Trouble) -> None:
         """See `Reporter`."""
-        log.error("dead_letter", name=application.name, reason=trouble.reason.name)
+        letter = self._box.dead(application.name, trouble)
+        log.error("dead_letter", name=letter.name, reason=trouble.reason.name, state=letter.state)
 
-    def mended(self, application: Application, because: str) -> None:
+    def redriven(self, application: Application, now: datetime) -> None:
         """See `Reporter`."""
-        log.info("dead_letter.resolved", name=application.name, because=because)
+        self._box.redriven(application.name, now)
+        log.info("dead_letter.redriven", application=application.name)
+
+    def _tell_all(self, applications: Mapping[str, Application], now: datetime) -> None:
+        """Those whose records changed, not their applications."""
+        found = self._applications.sorted(applications)
+        for record, reason, message in found.refused:
+            self._applications.tell(record, refusal_of(record, reason, message, now), now)
+        for name, record in found.chosen.items():
+            self._applications.tell(record, status_of(record, self._state_of(name), now), now)
+
+    def _note(self, failure: Failure) -> None:
+        metrics.RECORDS_FAILED.inc()
+        if str(failure) != self._failed:
+            self._failed = str(failure)
+            log.error("applier.records_failed", error=str(failure))

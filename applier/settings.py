@@ -41,6 +41,7 @@ class Settings:
     git_credentials: Path | None
     allow_file: bool
     kubectl: Path
+    metrics_bind: str
     pace: Pace
 
     @classmethod
@@ -61,9 +62,11 @@ class Settings:
             git_credentials=read(environ, "STAGEPASS_GIT_CREDENTIALS", directory, ""),
             allow_file=read(environ, "STAGEPASS_GIT_ALLOW_FILE", _flag, "no"),
             kubectl=read(environ, "STAGEPASS_KUBECTL", _program, "kubectl"),
+            metrics_bind=read(environ, "STAGEPASS_METRICS_BIND", _address, ""),
             pace=Pace(
                 fetch=read(environ, "STAGEPASS_GIT_POLL", between(0.1, 3600), "15"),
                 look=read(environ, "STAGEPASS_LOOK", between(0.1, 3600), "60"),
+                retry=read(environ, "STAGEPASS_RETRY", between(0.1, 600), "5"),
             ),
         )
         settings._require_root_key()
@@ -101,6 +104,13 @@ def _full_ref(text: str) -> str:
 
 def _private_key(path: str) -> PrivateKey:
     return PrivateKey.read(Path(path))
+
+
+def _address(text: str) -> str:
+    _, colon, port = text.rpartition(":")
+    if text and not (colon and port.isascii() and port.isdigit() and int(port) < 1 << 16):
+        raise InputError(f"{text!r} is not HOST:PORT", hint="like 0.0.0.0:9090")
+    return text
 
 
 def _present(path: str) -> Path:

@@ -13,6 +13,7 @@ from stagepass.errors import InputError
 from stagepass.policy.packed import PACKED_FILE
 from stagepass.registry.auth import Credentials
 from stagepass.registry.settings import RegistrySettings
+from stagepass.settings import credentials, directory, evidence_names, public_key
 
 _MAX_WORKERS = 64
 _MAX_PORT = 65_535
@@ -46,12 +47,12 @@ class Settings:
         return cls(
             cluster=read(environ, "STAGEPASS_CLUSTER", str),
             policy=read(environ, "STAGEPASS_POLICY", Path, "/etc/stagepass/policy"),
-            policy_root_key=read(environ, "STAGEPASS_POLICY_ROOT_KEY", _public_key, ""),
-            state_directory=read(environ, "STAGEPASS_STATE_DIR", _directory, ""),
-            cache_directory=read(environ, "STAGEPASS_CACHE_DIR", _directory, ""),
-            evidence=read(environ, "STAGEPASS_EVIDENCE", _evidence, "registry"),
+            policy_root_key=read(environ, "STAGEPASS_POLICY_ROOT_KEY", public_key, ""),
+            state_directory=read(environ, "STAGEPASS_STATE_DIR", directory, ""),
+            cache_directory=read(environ, "STAGEPASS_CACHE_DIR", directory, ""),
+            evidence=read(environ, "STAGEPASS_EVIDENCE", evidence_names, "registry"),
             registries=RegistrySettings.parse(environ.get("STAGEPASS_REGISTRIES", "")),
-            credentials=read(environ, "DOCKER_CONFIG", _credentials, ""),
+            credentials=read(environ, "DOCKER_CONFIG", credentials, ""),
             bind=read(environ, "STAGEPASS_BIND", address, "0.0.0.0:8443"),  # a Pod's own Service
             metrics_bind=read(environ, "STAGEPASS_METRICS_BIND", _optional_address, ""),
             tls_directory=read(environ, "STAGEPASS_TLS_DIR", Path, "/etc/stagepass/tls"),
@@ -78,29 +79,6 @@ class Settings:
             )
 
 
-def _public_key(path: str) -> PublicKey | None:
-    """The key in the file `path`, None for "": an unsigned set is then enough."""
-    if not path:
-        return None
-    try:
-        return PublicKey.parse(Path(path).read_bytes())
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-
-
-def _directory(path: str) -> Path | None:
-    if path and not Path(path).is_dir():
-        raise InputError(f"{path!r}: there is no such directory")
-    return Path(path) if path else None
-
-
-def _credentials(directory: str) -> Credentials:
-    try:
-        return Credentials.read(Path(directory) if directory else None)
-    except InputError as error:
-        raise InputError(str(error)) from error  # with the file, beside the variable
-
-
 def address(text: str) -> str:
     """`text`, if it is HOST:PORT. Raises `InputError`."""
     _, colon, port = text.rpartition(":")
@@ -111,20 +89,3 @@ def address(text: str) -> str:
 
 def _optional_address(text: str) -> str:
     return address(text) if text else ""
-
-
-def _evidence(text: str) -> tuple[str, ...]:
-    names = tuple(part.strip() for part in text.split(",") if part.strip())
-    if not names:
-        raise InputError(f"{text!r} names no source", hint="write registry or dir:PATH")
-    for name in names:
-        if name == "registry":
-            continue
-        if not name.startswith("dir:") or name == "dir:":
-            raise InputError(
-                f"{name!r} is not an evidence source", hint="write registry or dir:PATH"
-            )
-        # A volume that is not mounted would read as "nothing is attested", everywhere, at once.
-        if not Path(name.removeprefix("dir:")).is_dir():
-            raise InputError(f"{name!r}: there is no such directory")
-    return names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterator
 from datetime import datetime
@@ -22,6 +23,8 @@ from stagepass.review import MAX_BYTES, MAX_DEPTH, AdmissionRequest
 from stagepass.verifier import Verifier
 
 _MAX_LIST_DEPTH = 3
+# A list of what runs holds many objects, of 6 to 10 KB each: 30,000 Pods.
+_MAX_FILE_BYTES = 256 << 20
 
 
 @click.command()
@@ -88,16 +91,26 @@ def _requests(name: str, document: Any, namespace: str) -> Iterator[AdmissionReq
 
 def _read(name: str) -> Iterator[Any]:
     try:
-        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        with (
+            contextlib.nullcontext(sys.stdin.buffer)
+            if name == "-"
+            else Path(name).open("rb") as file
+        ):
+            data = file.read(_MAX_FILE_BYTES + 1)
     except OSError as error:
         raise InputError(f"cannot read: {error.strerror}", where=name) from error
+    if len(data) > _MAX_FILE_BYTES:
+        raise InputError(f"more than {_MAX_FILE_BYTES} bytes", where=name)
     yield from _documents(data, name)
 
 
 def _documents(data: bytes, name: str) -> Iterator[Any]:
     if data.lstrip()[:1] in (b"{", b"["):
         try:
-            yield strictjson.loads(data, max_bytes=MAX_BYTES, max_depth=MAX_DEPTH)
+            document = strictjson.loads(data, max_bytes=_MAX_FILE_BYTES, max_depth=MAX_DEPTH)
+            if len(data) > MAX_BYTES and not _is_list(document):
+                raise InputError(f"{len(data)} bytes of JSON; at most {MAX_BYTES} are read")
+            yield document
         except InputError as error:
             raise InputError(error.message, where=name) from error
         return
@@ -115,14 +128,20 @@ def _objects(document: Any, namespace: str, depth: int) -> Iterator[AdmissionReq
     if document.get("kind") == "AdmissionReview":
         yield AdmissionRequest.of(document)
         return
-    # Like kubectl: what has items is a list, whatever its kind, and each of them is applied.
-    if "items" in document or document.get("kind") == "List":
+    if _is_list(document):
         for item in _items(document, depth):
             yield from _objects(item, namespace, depth + 1)
         return
     found = ObjectId.of(document)
     place = ObjectId(found.group, found.kind, found.namespace or namespace, found.name)
     yield AdmissionRequest(uid="", operation="CREATE", object_id=place, new=document, old=None)
+
+
+def _is_list(document: Any) -> bool:
+    """Like kubectl: what has items is a list, whatever its kind, and each of them is applied."""
+    if not isinstance(document, dict) or document.get("kind") == "AdmissionReview":
+        return False
+    return "items" in document or document.get("kind") == "List"
 
 
 def _items(document: dict[str, Any], depth: int) -> list[Any]:

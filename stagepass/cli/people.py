@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,9 +13,16 @@ import click
 from stagepass.attesting import read_back, sign
 from stagepass.cli import options, places
 from stagepass.cli.keys import passphrase
+from stagepass.cli.passes import Refused
+from stagepass.cli.report import judged_image
 from stagepass.cli.signed import publish, storing
+from stagepass.clock import format_duration
+from stagepass.decision import Code
 from stagepass.digest import ImageRef
 from stagepass.errors import InputError
+from stagepass.policy.model import PolicySet
+from stagepass.policy.refusals import refuse
+from stagepass.policy.signers import is_signer
 from stagepass.predicates.members import APPROVAL, BREAK_GLASS, Scope
 from stagepass.predicates.people import APPROVED, Approval, BreakGlass
 from stagepass.signing import PrivateKey
@@ -38,7 +46,7 @@ def _about_a_stage(command: F) -> F:
             "policy_directory",
             type=_PATH,
             metavar="DIR",
-            help="Find the pipeline in this set, and refuse places that the stage does not have.",
+            help="Find the pipeline in this set, and sign nothing that it would not count.",
         ),
         options.stage,
         click.option("--passphrase-env", metavar="VAR", help="The variable with its passphrase."),
@@ -78,9 +86,12 @@ def approve(
 ) -> int:
     """Sign that you approve IMAGE (repository@sha256:...) for --stage."""
     moment = options.current_time(now)
-    scope = _scope(image, stage, policy_directory, pipeline, cluster, namespace)
+    known = _Known.find(image, stage, policy_directory, pipeline)
+    scope = _scope(known, stage, pipeline, cluster, namespace)
     claim = Approval(APPROVED, scope, moment, moment + valid_for, reason)
     key = PrivateKey.read(key_file, passphrase(passphrase_env))
+    if known and (refused := known.refused(image, key.public.id, known.approvers(), moment)):
+        return refused.show(output)
     signed = sign(image, options.digest_of(image), key, APPROVAL, _text(claim))
     return publish(signed, evidence, offline=offline, now=moment, output=output)
 
@@ -119,9 +130,14 @@ def break_glass(
     digest, a revocation or a Baseline, and it is always judged at the real time.
     """
     moment = options.current_time(None)
-    scope = _scope(image, stage, policy_directory, pipeline, cluster, namespace)
+    known = _Known.find(image, stage, policy_directory, pipeline)
+    scope = _scope(known, stage, pipeline, cluster, namespace)
     claim = BreakGlass(scope, reason, moment, moment + valid_for, incident)
     key = PrivateKey.read(key_file, passphrase(passphrase_env))
+    if known and (refused := known.refused(image, key.public.id, known.breakers(), moment)):
+        return refused.show(output)
+    if known:
+        known.bound(valid_for)
     signed = sign(image, options.digest_of(image), key, BREAK_GLASS, _text(claim))
     return publish(signed, evidence, offline=offline, now=moment, output=output)
 
@@ -132,22 +148,67 @@ def _text(claim: Approval | BreakGlass) -> bytes:
     return text
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The stage as the policy set has it, where one is given."""
+
+    policy: PolicySet
+    target: places.Target
+
+    @classmethod
+    def find(
+        cls, image: ImageRef, stage: str, directory: Path | None, pipeline: str | None
+    ) -> _Known | None:
+        if directory is None:
+            return None
+        policy = options.load_policy(directory)
+        return cls(policy, places.one_target(policy, stage, pipeline, image))
+
+    def approvers(self) -> tuple[str, ...]:
+        """The attestors whose approvals some requirement counts."""
+        return tuple(name for need in self.target.stage.approvals for name in need.signers)
+
+    def breakers(self) -> tuple[str, ...]:
+        rule = self.target.stage.break_glass
+        return rule.signers if rule else ()
+
+    def refused(
+        self, image: ImageRef, key_id: str, attestors: Sequence[str], now: datetime
+    ) -> Refused | None:
+        """Why nothing by this key would count, or None."""
+        if is_signer(self.policy, attestors, key_id, now):
+            return None
+        name, stage = self.target.pipeline.name, self.target.stage
+        message = f"nothing of this kind signed by this key counts for {stage.name!r}"
+        here = ((name, stage.name),)
+        denial = refuse(Code.SIGNER_UNKNOWN, message, image, stage.enforcement, here)
+        return Refused(judged_image(image, "", denial), self.policy.revision)
+
+    def bound(self, valid_for: timedelta) -> None:
+        """Raises `InputError` for a break-glass that is over the stage's maxDuration."""
+        rule = self.target.stage.break_glass
+        if rule and valid_for > rule.max_duration:
+            most = format_duration(rule.max_duration)
+            raise InputError(
+                f"--valid-for {format_duration(valid_for)} is over maxDuration {most}",
+                hint="it would never count",
+            )
+
+
 def _scope(
-    image: ImageRef,
+    known: _Known | None,
     stage: str,
-    policy_directory: Path | None,
     pipeline: str | None,
     clusters: tuple[str, ...],
     namespaces: tuple[str, ...],
 ) -> Scope:
-    if policy_directory is not None:
-        target = places.one_target(options.load_policy(policy_directory), stage, pipeline, image)
-        pipeline = target.pipeline.name
+    if known is not None:
+        pipeline, found = known.target.pipeline.name, known.target.stage
         for cluster in clusters:
-            if cluster not in target.stage.clusters:
+            if cluster not in found.clusters:
                 raise InputError(f"{cluster!r} is no cluster of stage {stage!r}")
         for namespace in namespaces:
-            if not any(pattern.matches(namespace) for pattern in target.stage.namespaces):
+            if not any(pattern.matches(namespace) for pattern in found.namespaces):
                 raise InputError(f"{namespace!r} is no namespace of stage {stage!r}")
     if pipeline is None:
         raise InputError("a pipeline is missing", hint="give --pipeline, or --policy to find it")

@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from applier.inventory import Entry, Inventory
-from applier.objects import LABEL, apply_order, label_value, prepare
+from applier.objects import LABEL, apply_order, check, label_value, prepare, unlabelled
+from applier.rules import Rules
 from stagepass.errors import InputError
 from stagepass.manifest import ObjectId
+from stagepass.stage import NamespacePattern
 from tests.applier.samples import LAW, an, config_map, objects
 
 LABEL_VALUE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?", re.ASCII)
@@ -170,3 +172,13 @@ def test_a_wrong_inventory_is_never_an_empty_one(text: str) -> None:
     with pytest.raises(InputError):
         Inventory.from_json(text)
     Inventory.from_json(f'{{"format":1,"entries":[{ROW}]}}')
+
+
+def test_what_was_applied_is_checked_again_without_our_own_label() -> None:
+    """Before drift is mended: what `prepare` adds is not the source's to answer for."""
+    prepared = prepare([config_map("settings")], "shop.test")
+    rules = Rules("shop.test", (NamespacePattern.parse("shop"),))
+
+    check(unlabelled(prepared), rules, {("", "ConfigMap"): True})
+
+    assert prepared[0]["metadata"]["labels"][LABEL] == "shop.test"

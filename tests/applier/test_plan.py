@@ -157,13 +157,20 @@ def test_what_is_gone_does_not_hide_a_mass_prune() -> None:
 
 def test_the_next_version_of_a_generated_object_is_no_loss() -> None:
     """Kustomize names them by content: every change of a setting would be a mass prune."""
-    old, new = "settings-6mt9g2dhgk", "settings-bk8d2fhc5t"
-    cluster, owned = running(config_map(old), config_map("web"))
+    old, new = ["a-6mt9g2dhgk", "b-6mt9g2dhgk"], ["a-bk8d2fhc5t", "b-bk8d2fhc5t"]
+    cluster, owned = running(*map(config_map, old), config_map("web"))
 
-    found = planned([config_map(new), config_map("web")], cluster, owned)
+    found = planned([*map(config_map, new), config_map("web")], cluster, owned)
 
-    assert [entry.id.name for entry in found.prune] == [old]
+    assert [entry.id.name for entry in found.prune] == old
     assert refusal([config_map("web")], cluster, owned).reason is Reason.MASS_PRUNE
+
+
+def test_one_object_is_no_mass() -> None:
+    """Of two objects each is half: whoever has a small application must be able to change it."""
+    cluster, owned = running(config_map("settings"), config_map("web"))
+
+    assert len(planned([config_map("web")], cluster, owned).prune) == 1
 
 
 @pytest.mark.parametrize(("group", "kind"), sorted(PROTECTED))

@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
-from tests.applier_faults.site import GIT, REGISTRY, Site
+from tests.applier_faults.site import GIT, REGISTRY, Site, honest
 from tests.cluster.delivery import config_map, deployment
 from tests.simulators.proxy import ANSWER_LOST, LOST, PASS, Call, Fate
 
@@ -88,7 +88,8 @@ class Reconciles:
 
     def first(self) -> list[str]:
         """Bring the first version in, then take the next one with nobody killed; its writes."""
-        image, commit = self._commit()
+        image = self._image()
+        commit = self._commit(image)
         self._site.delivery.wait(lambda: self._is_done(commit), 90)
         self._await_rest(image)
         trap = Trap(self._site)
@@ -104,26 +105,29 @@ class Reconciles:
         seconds = time.monotonic() - started
         return Outcome(trap.hit or "(there was no such write)", moment, tuple(wrong), seconds)
 
-    def _commit(self) -> tuple[str, str]:
+    def _image(self) -> str:
+        """Attested by CI, who writes to the registry by the same door."""
+        return self._site.team.attest(self._site.team.image())
+
+    def _commit(self, image: str) -> str:
         self._round += 1
-        team = self._site.team
-        image = team.attest(team.image())
         text = deployment(image) + config_map("settings", round=str(self._round))
         text += "".join(config_map(f"base-{i}", x="y") for i in range(3))
         text += config_map(f"only-in-{self._round}", x="y")
-        return image, team.commit({"test/all.yaml": text, "staging/all.yaml": text})
+        return self._site.team.commit({"test/all.yaml": text, "staging/all.yaml": text})
 
     def _run(self, trap: Trap) -> list[str]:
-        delivery = self._site.delivery
+        delivery, image = self._site.delivery, self._image()
         self._site.rule = trap
         try:
-            image, commit = self._commit()
+            commit = self._commit(image)
             end = time.monotonic() + 60
             while not (trap.hit and not delivery.is_running) and not self._is_done(commit):
                 if time.monotonic() > end:
                     return ["not done in time", delivery.log_file.read_text()[-1500:]]
                 time.sleep(0.02)
         finally:
+            self._site.rule = honest
             if trap.hit:
                 delivery.start()
         end = time.monotonic() + 60

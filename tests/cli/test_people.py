@@ -171,6 +171,36 @@ def test_break_glass_opens_the_stage_and_verify_tells_why(
         assert warning.endswith(": checkout is down")
 
 
+@pytest.mark.parametrize(
+    ("command", "key", "stage", "rest"),
+    [
+        ("approve", "carol", "production", []),
+        ("approve", "alice", "staging", []),
+        ("break-glass", "alice", "production", ["--reason", "r"]),
+        ("break-glass", "carol", "staging", ["--reason", "r"]),
+    ],
+)
+def test_a_policy_signs_nothing_that_could_never_count(
+    full: Shop, command: str, key: str, stage: str, rest: list[str]
+) -> None:
+    """In an emergency nobody has the time to find out that it was signed in vain."""
+    known = ["--policy", str(full.policy), "--stage", stage]
+    result = signing(full, command, key, *known, *rest)
+
+    (violation,) = result.line["violations"]
+    assert (result.code, violation["code"]) == (1, "SIGNER_UNKNOWN")
+    assert full.bundles() == []
+
+
+def test_a_policy_signs_no_break_glass_that_is_too_long_to_count(full: Shop) -> None:
+    known = ["--policy", str(full.policy), "--stage", "production", "--reason", "r"]
+
+    result = signing(full, "break-glass", "carol", *known, "--valid-for", "5h")
+    assert (result.code, "--valid-for 5h is over maxDuration 4h" in result.err) == (64, True)
+    assert full.bundles() == []
+    assert signing(full, "break-glass", "carol", *known, "--valid-for", "4h").code == 0
+
+
 SIGNERS = {
     "--stage test ": ["test-cluster"],
     "--stage staging ": ["staging-cluster"],

@@ -156,3 +156,36 @@ def test_whoever_names_a_pod_or_an_image_writes_text_and_no_markup(full: Shop, t
     assert not any(line.startswith("admitted") for line in result.out.splitlines())
     if text.isprintable():
         assert text in result.out
+
+
+def test_a_cluster_of_thousands_of_pods_is_read_whole(full: Shop) -> None:
+    """`kubectl get pods -A -o json` prints 6 to 10 KB a pod: 2,000 are more than one review may hold."""
+    fat = {"annotations": {"note": "n" * 1_000_000}}
+    running = pods(*(pod(f"p{number}", str(IMAGE), **fat) for number in range(9)))
+
+    assert scan(full, running).code == 0
+
+
+def test_a_review_may_not_be_larger_here_than_where_it_is_posted(full: Shop) -> None:
+    review = {
+        "apiVersion": "admission.k8s.io/v1",
+        "kind": "AdmissionReview",
+        "request": {
+            "uid": "u",
+            "operation": "CREATE",
+            "kind": {"group": "", "version": "v1", "kind": "Pod"},
+            "namespace": "shop",
+            "object": pod("p", str(IMAGE), annotations={"note": "n" * (9 << 20)}),
+        },
+    }
+
+    result = scan(full, json.dumps(review))
+
+    assert (result.code, "at most 8388608" in result.err) == (64, True)
+
+
+def test_a_file_without_an_end_is_not_read_to_its_end(full: Shop) -> None:
+    options = ["--policy", str(full.policy), "--evidence", f"dir:{full.evidence}"]
+    result = full.run("scan", "/dev/zero", "--cluster", "prod-eu", *options)
+
+    assert (result.code, "more than 268435456 bytes" in result.err) == (64, True)

@@ -143,6 +143,10 @@ class ControlPlane:
     def __exit__(self, *_: object) -> None:
         self._running.close()
 
+    def pid(self, name: str) -> int:
+        """The process id of one part, such as `kube-apiserver`."""
+        return self._processes[name].pid
+
     def kubectl(
         self,
         *arguments: str,

@@ -154,6 +154,7 @@ class Delivery:
         self.team, self.stage, self.cluster, self.directory = team, stage, cluster, directory
         self.log_file = directory / "applier.log"
         self.kubeconfig = cluster.directory / "kubeconfig"
+        self.more: dict[str, str] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._running = ExitStack()
 
@@ -172,8 +173,8 @@ class Delivery:
     def __exit__(self, *_: object) -> None:
         self.kill()
 
-    def start(self) -> None:
-        """Start the applier."""
+    def environment(self) -> dict[str, str]:
+        """Of the applier, with `more` settings."""
         settings = {
             "CLUSTER": self.stage,
             "POLICY": str(self.team.policy),
@@ -184,7 +185,28 @@ class Delivery:
             "GIT_POLL": "0.3",
             "LOOK": "2",
             "RETRY": "0.5",
+            **self.more,
         }
+        return {
+            **{f"STAGEPASS_{name}": value for name, value in settings.items()},
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(self.directory),
+        }
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """One of the applier's other commands, by the same settings."""
+        return subprocess.run(
+            [sys.executable, "-m", "applier", *arguments, "--kubeconfig", str(self.kubeconfig)],
+            cwd=ROOT,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    def start(self) -> None:
+        """Start the applier."""
         setpriv = shutil.which("setpriv")
         leash = [setpriv, "--pdeathsig=KILL"] if setpriv else []
         with self.log_file.open("ab") as log:
@@ -194,11 +216,7 @@ class Delivery:
                     *("--kubeconfig", str(self.kubeconfig)),
                 ],
                 cwd=ROOT,
-                env={
-                    **{f"STAGEPASS_{name}": value for name, value in settings.items()},
-                    "PATH": os.environ.get("PATH", os.defpath),
-                    "HOME": str(self.directory),
-                },
+                env=self.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

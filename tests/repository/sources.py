@@ -15,7 +15,9 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 def modules() -> list[Path]:
     """Every Python file of the product."""
     return [
-        path for root in ("stagepass", "webhook", "certs") for path in ROOT.glob(f"{root}/**/*.py")
+        path
+        for root in ("stagepass", "webhook", "certs", "applier")
+        for path in ROOT.glob(f"{root}/**/*.py")
     ]
 
 

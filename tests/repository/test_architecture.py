@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from statistics import median
 
+import pytest
+
 from tests.repository.sources import ROOT, body_lines, functions, modules, named
 
 _BARE_IGNORE = re.compile(r"#\s*type:\s*ignore(?!\[[a-z])|#\s*noqa(?!: [A-Z])")
@@ -18,6 +20,37 @@ def test_imports_point_one_way() -> None:
     done = subprocess.run([program, "--no-cache"], cwd=ROOT, capture_output=True, text=True)
 
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+ONE_IMPORTER = {
+    "kubernetes": ["applier/cluster.py"],
+    "click": ["stagepass/cli/", "certs/__main__.py"],
+    "flask": ["webhook/app.py", "webhook/routes.py", "webhook/body.py"],
+    "prometheus_client": ["webhook/", "applier/metrics.py"],
+}
+
+
+@pytest.mark.parametrize("package", ONE_IMPORTER)
+def test_a_package_has_one_importer(package: str) -> None:
+    """What is loaded in one place can be replaced in one place."""
+    importers = {
+        str(path.relative_to(ROOT))
+        for path in modules()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if package in _imported(node)
+    }
+
+    assert importers
+    assert {i for i in importers if not i.startswith(tuple(ONE_IMPORTER[package]))} == set()
+
+
+def _imported(node: ast.AST) -> set[str]:
+    match node:
+        case ast.Import(names=names):
+            return {alias.name.partition(".")[0] for alias in names}
+        case ast.ImportFrom(module=str(module), level=0):
+            return {module.partition(".")[0]}
+    return set()
 
 
 def test_files_are_short() -> None:

@@ -175,8 +175,10 @@ def test_the_example_loads_and_is_clean(tmp_path: Path) -> None:
 
 def test_every_setting_is_documented_and_no_other() -> None:
     """The table of settings is what the code reads, and what the deployment may set."""
-    used = {name for path in _sources() for name in _VARIABLE.findall(path.read_text())}
-    deployed = set(_VARIABLE.findall((ROOT / "deploy/base/deployment.yaml").read_text()))
+    sources = [*_sources(), *ROOT.glob("applier/**/*.py")]
+    used = {name for path in sources for name in _VARIABLE.findall(path.read_text())}
+    files = [ROOT / "deploy" / name / "deployment.yaml" for name in ("base", "applier")]
+    deployed = {name for path in files for name in _VARIABLE.findall(path.read_text())}
     documented = {name for name in _table(_SETTINGS) if name.startswith("STAGEPASS_")}
 
     assert documented == used

@@ -116,10 +116,18 @@ class _Handler(BaseHTTPRequestHandler):
             headers = [(k, v) for k, v in answer.getheaders() if k.lower() not in _HOP_BY_HOP]
             if call.method == "HEAD" and (length := answer.getheader("Content-Length")):
                 headers.append(("Content-Length", length))
-            return answer.status, headers, answer.read()
+            body = answer.read()
         except (OSError, http.client.HTTPException):
-            self._upstream = None
+            self._hang_up()
             return None
+        if not self.server.keeps_connections:
+            self._hang_up()
+        return answer.status, headers, body
+
+    def _hang_up(self) -> None:
+        if self._upstream is not None:
+            self._upstream.close()
+        self._upstream = None
 
     def _send(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         with suppress(OSError):  # a client that died meanwhile is what this is about
@@ -134,8 +142,7 @@ class _Handler(BaseHTTPRequestHandler):
     def finish(self) -> None:
         with suppress(OSError):
             super().finish()
-        if self._upstream is not None:
-            self._upstream.close()
+        self._hang_up()
 
 
 class _Server(ThreadingHTTPServer):
@@ -147,6 +154,8 @@ class _Server(ThreadingHTTPServer):
         self.rule, self._upstream = rule, urlsplit(upstream)
         self._client = ssl.create_default_context(cafile=str(ca_file)) if ca_file else None
         self.serving: ssl.SSLContext | None = None
+        # A handshake is worth keeping; a plain server may close after any answer without a word.
+        self.keeps_connections = ca_file is not None
 
     def connect(self) -> http.client.HTTPConnection:
         host, port = self._upstream.hostname or "", self._upstream.port

@@ -1,0 +1,17 @@
+"""SIGKILL in the middle of a reconcile leaves no orphan, no second pass, nothing half done."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.applier_faults.__main__ import run
+
+pytestmark = pytest.mark.cluster
+
+
+def test_a_reconcile_that_is_killed_ends_like_one_that_is_not() -> None:
+    """Before and after some of its writes; `make applier-faults` takes all of them."""
+    outcomes = run(every=6)
+
+    assert len(outcomes) >= 6
+    assert not [outcome.line() for outcome in outcomes if outcome.wrong]
