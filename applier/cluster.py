@@ -163,7 +163,8 @@ class Cluster:
         account: Account | None = None,
     ) -> list[dict[str, Any]]:
         """All objects of a kind as they are now, whole, with kind and apiVersion filled in."""
-        return self.listed(resource, namespace=namespace, selector=selector, account=account)[0]
+        found, _ = self.listed(resource, namespace=namespace, selector=selector, account=account)
+        return [*found]
 
     def listed(
         self,
@@ -173,7 +174,7 @@ class Cluster:
         selector: str = "",
         account: Account | None = None,
         not_older: str = "",
-    ) -> tuple[list[dict[str, Any]], str]:
+    ) -> tuple[Sequence[dict[str, Any]], str]:
         """
         The same, and the resource version of the list.
 

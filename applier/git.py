@@ -125,19 +125,18 @@ class Mirror:
 
         Commits without `root` are left out. Raises PATH_MISSING where `head` itself has none.
         """
-        self.tree_of(head, root)
+        known = _known(head)
         arguments = ["log", "--first-parent", "-z", "--no-notes", "--no-mailmap", "--no-color"]
-        arguments += [
-            "--encoding=UTF-8",
-            "--format=%H %ct %s",
-            f"--max-count={limit}",
-            _known(head),
-        ]
-        if since is not None and self._objects.ask(f"{_known(since)}^{{commit}}"):
-            arguments.append(f"^{since}")
-        done = self._objects.git(*arguments, "--", *([] if root == "." else [root]))
+        arguments += ["--encoding=UTF-8", "--format=%H %ct %s", f"--max-count={limit}"]
+        if since is not None:  # which the mirror may have lost: then it bounds nothing
+            arguments += ["--ignore-missing", f"^{_known(since)}"]
+        where = _spec(known, root)
+        done = self._objects.git(*arguments, known, "--", *([] if root == "." else [root]))
         records = [r.split(b" ", 2) for r in done.stdout.split(b"\0") if r]
-        trees = self._objects.ask_all([_spec(commit.decode(), root) for commit, _, _ in records])
+        specs = [where, *(_spec(commit.decode(), root) for commit, _, _ in records)]
+        here, *trees = self._objects.ask_all(specs)
+        if here is None or here[1] != "tree":
+            raise Failure(Reason.PATH_MISSING, f"{head} has no directory {root!r}")
         found: list[Revision] = []
         for (commit, when, subject), answer in zip(records, trees, strict=True):
             if answer is not None and answer[1] == "tree":

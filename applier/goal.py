@@ -103,7 +103,8 @@ class Chooser:
             return Goal(self.rendered(application, mirror, applied))
         since = applied.commit if applied else None
         problem: tuple[Version, Failure] | None = None
-        for revision in mirror.history(head.commit, root, since=since, limit=_MAX_HISTORY):
+        revisions = mirror.history(head.commit, root, since=since, limit=_MAX_HISTORY)
+        for index, revision in enumerate(revisions):
             version = Version(revision.commit, revision.tree, revision.subject)
             if applied is not None and version.tree == applied.tree:
                 break  # what is between was taken back
@@ -114,8 +115,10 @@ class Chooser:
                 if failure.reason.kind is Kind.TRANSIENT:
                     break  # not known, so nothing older may take its place
                 continue
-            rest = _between(mirror, revision.commit, root, since)
-            return Goal(target, decided, problem, (*rest,))
+            # Before the first one that is applied nothing is passed over.
+            older = revisions[index + 1 :] if since else []
+            rest = tuple(Version(r.commit, r.tree, r.subject) for r in older)
+            return Goal(target, decided, problem, rest)
         if applied is None:
             return Goal(None, problem=problem)
         return Goal(self.rendered(application, mirror, applied), problem=problem)
@@ -209,14 +212,6 @@ class Chooser:
 def _prepared(application: Application, objects: Sequence[Object]) -> tuple[Object, ...]:
     label = label_value(application.pipeline.name, application.stage.name)
     return tuple(prepare(objects, label))
-
-
-def _between(mirror: Mirror, commit: str, root: str, since: str | None) -> list[Version]:
-    """Versions older than `commit` that nobody will ever apply; none before the first one applied."""
-    if since is None:
-        return []
-    older = mirror.history(commit, root, since=since, limit=_MAX_HISTORY)
-    return [Version(r.commit, r.tree, r.subject) for r in older if r.commit != commit]
 
 
 def _object_id(text: str) -> ObjectId:

@@ -60,6 +60,12 @@ class Notes:
             self._store.put(application.name, replace(state, trouble=None))
         return now + (self._reporter.wishes(application.name).interval or self._interval)
 
+    def begin_again(self, application: Application, now: datetime) -> None:
+        """Attempts start at zero. Raises `Failure`; done twice, it is done once."""
+        state = self._store.get(application.name)
+        self._store.put(application.name, replace(state, trouble=None))
+        self._reporter.redriven(application, now)
+
     def failed(
         self, application: Application, version: Version, failure: Failure, now: datetime
     ) -> datetime:

@@ -5,8 +5,7 @@ A step never waits: it does what can be done now and says when to come back. Eve
 the state, which is written before the first write of an attempt and after its last, so that a process
 killed anywhere in between starts the same step again.
 
-Whatever is wrong with the newest version, or with Git, what was applied before is kept as it should be,
-watched and passed on.
+Whatever is wrong with the newest version or with Git, what was applied is kept, watched and passed on.
 """
 
 from __future__ import annotations
@@ -93,21 +92,19 @@ class Reconciler:
         if worst is None:
             wake = self._notes.settled(application, now)
         else:
-            wake = self._notes.failed(application, *worst, now)
+            wake = min(self._notes.failed(application, *worst, now), now + self._interval)
         # What is told of may wait for long; what runs must be looked at all the same.
         blocked = [f for _, f in found if f.reason.kind is Kind.BLOCKED]
         looks = [self._notes.blocked_until(failure, now) for failure in blocked]
         self._services.reporter.stepped(application, self._state(application), now)
-        longest = wake if worst is None else now + self._interval
-        return min([wake, longest, *looks])
+        return min([wake, *looks])
 
     def _begin_again(self, application: Application, now: datetime) -> None:
         """Where a person asked for it: attempts start at zero, and nothing is remembered."""
         if self._services.reporter.wishes(application.name).redriven:
             self._services.chooser.forget(application.name)
             self._choices.pop(application.name, None)
-            self._put(application, replace(self._state(application), trouble=None))
-            self._services.reporter.redriven(application, now)
+            self._notes.begin_again(application, now)
 
     def _attempt(
         self, application: Application, verifier: Verifier, here: Version, now: datetime

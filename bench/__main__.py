@@ -11,10 +11,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import cold, memory, report, start, storm, turns, verify, warm
+from bench import applier, cold, memory, report, start, storm, turns, verify, warm
 from bench.figures import Section
 
-_SECTIONS = ("warm", "cold", "start", "storm", "turns", "memory", "verify")
+_SECTIONS = ("warm", "cold", "start", "storm", "turns", "memory", "verify", "applier")
 _QUICK = _SECTIONS[:5]
 
 
@@ -27,6 +27,7 @@ def _measures(*, quick: bool, long: bool) -> dict[str, Callable[[Path], Section]
         "turns": partial(turns.measure, quick=quick),
         "memory": partial(memory.measure, quick=quick, long=long),
         "verify": partial(verify.measure, quick=quick),
+        "applier": partial(applier.measure, quick=quick),
     }
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -28,13 +27,18 @@ class Request:
     resource: str
     namespace: str
     name: str
+    code: int
     received: float
     answered: float
 
     @property
     def writes(self) -> bool:
-        """Whether it asked for a change."""
+        """Whether it asked for a change, or rehearsed one."""
         return self.verb in _WRITES
+
+    def wrote_in(self, namespace: str) -> bool:
+        """Whether it changed, or rehearsed a change of, something there."""
+        return self.writes and self.namespace == namespace and self.code < 300
 
 
 class Audit:
@@ -68,6 +72,7 @@ def _request(event: dict[str, Any]) -> Request:
         resource=about.get("resource", ""),
         namespace=about.get("namespace", ""),
         name=about.get("name", ""),
+        code=event["responseStatus"].get("code", 0),
         received=_time(event["requestReceivedTimestamp"]),
         answered=_time(event["stageTimestamp"]),
     )
@@ -75,9 +80,3 @@ def _request(event: dict[str, Any]) -> Request:
 
 def _time(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
-
-
-def counted(requests: Sequence[Request]) -> str:
-    """How many of which kind, for people who look for what is too many."""
-    kinds = Counter(f"{r.verb} {r.resource}@{r.namespace or '-'}" for r in requests)
-    return ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())

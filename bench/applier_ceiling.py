@@ -39,7 +39,7 @@ class Ceiling:
     unchanged: float
 
 
-def raw(cluster: ControlPlane, count: int, root: Path) -> Ceiling:
+def raw(cluster: ControlPlane, count: int) -> Ceiling:
     """Server-side apply over kept connections, four at a time, with nothing around it."""
     cluster.kubectl("create", "namespace", "raw")
     bodies = [config_map(number, "raw") for number in range(count)]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from bench.applier_audit import Request
-from bench.applier_site import APPLIER, HOST, Applier, Cost, Site
+from bench.applier_site import APPLIER, HOST, NOTHING, Applier, Cost, Site
 from stagepass.digest import Digest
 
 _REST_SECONDS = 3.0
@@ -21,8 +21,8 @@ class Fleet:
 
     cold: float = 0.0
     cold_requests: Sequence[Request] = ()
-    cold_cost: Cost = Cost(0.0, 0.0)
-    unchanged: Cost = Cost(0.0, 0.0)
+    cold_cost: Cost = NOTHING
+    unchanged: Cost = NOTHING
     unchanged_seconds: float = 0.0
     unchanged_requests: Sequence[Request] = ()
     changed: float = 0.0
@@ -31,7 +31,6 @@ class Fleet:
     behind: float = 0.0
     beside: float = 0.0
     peak_mib: float = 0.0
-    more: dict[str, float] = field(default_factory=dict)
 
 
 def names(count: int) -> list[str]:
@@ -64,31 +63,30 @@ def _object(version: str, kind: str, name: str, **rest: Any) -> dict[str, Any]:
 
 
 def measure(site: Site, every: list[str]) -> Fleet:
-    """One process for all of it; the site's other applications are left alone."""
+    """One process for all of it."""
     fleet = Fleet()
-    site.commit({f"{name}/README": "none yet\n" for name in every})
     with Applier(site, "fleet-state") as applier:
-        applier.wait(lambda: all(f"{name}.live" in applier.applied for name in every))
         _cold(site, applier, every, fleet)
-        fleet.peak_mib = applier.peak_mib
         _unchanged(site, applier, fleet)
         name = every[len(every) // 2]
         fleet.changed, fleet.pushed = _live(site, applier, {name: objects(name, colour="red")})
         _small(site, applier, every[0], fleet)
         _waiting(site, applier, every, fleet)
-        fleet.peak_mib = max(fleet.peak_mib, applier.peak_mib)
+        fleet.peak_mib = applier.peak_mib
     return fleet
 
 
 def _cold(site: Site, applier: Applier, every: list[str], fleet: Fleet) -> None:
+    site.commit({f"{name}/README": "none yet\n" for name in every})
+    applier.wait(lambda: all(f"{name}.live" in applier.applied for name in every))
     mark, before, start = site.audit.mark(), applier.cost(), time.time()
     commit = site.commit({f"{name}/objects.yaml": objects(name) for name in every})
     applier.wait_applied(every, commit)
     after = applier.cost()
     fleet.cold_requests = site.audit.since(mark, APPLIER)
-    fleet.cold = max(r.answered for r in _writes(fleet.cold_requests)) - start
-    cost = Cost(after.applier - before.applier, after.apiserver - before.apiserver)
-    fleet.cold_cost = cost
+    fleet.cold = _last_write(fleet.cold_requests) - start
+    fleet.cold_cost = after.since(before)
+    applier.wait(lambda: all(applier.applied[f"{name}.live"][1] is None for name in every))
     _rest(applier)
 
 
@@ -105,9 +103,9 @@ def _unchanged(site: Site, applier: Applier, fleet: Fleet) -> None:
             end, burnt = time.time(), applier.busy_seconds()
         time.sleep(0.005)
     after = applier.cost()
-    fleet.unchanged_seconds = end - now
-    fleet.unchanged = Cost(after.applier - before.applier, after.apiserver - before.apiserver)
+    fleet.unchanged = after.since(before)
     fleet.unchanged_requests = site.audit.since(mark, APPLIER)
+    fleet.unchanged_seconds = max([end, *(r.answered for r in fleet.unchanged_requests)]) - now
 
 
 def _live(site: Site, applier: Applier, changes: dict[str, str]) -> tuple[float, float]:
@@ -115,7 +113,7 @@ def _live(site: Site, applier: Applier, changes: dict[str, str]) -> tuple[float,
     mark, start = site.audit.mark(), time.time()
     commit = site.commit({f"{name}/objects.yaml": text for name, text in changes.items()})
     applier.wait_applied(changes, commit)
-    end = max(r.answered for r in _writes(site.audit.since(mark, APPLIER)))
+    end = _last_write(site.audit.since(mark, APPLIER))
     return end - site.fetched_at(applier.state), end - start
 
 
@@ -142,8 +140,8 @@ def _waiting(site: Site, applier: Applier, every: list[str], fleet: Fleet) -> No
     fleet.beside, _ = _live(site, applier, {every[-1]: objects(every[-1], colour="red")})
 
 
-def _writes(requests: Sequence[Request]) -> list[Request]:
-    return [r for r in requests if r.writes and r.namespace == "fleet"]
+def _last_write(requests: Sequence[Request]) -> float:
+    return max(r.answered for r in requests if r.wrote_in("fleet"))
 
 
 def _rest(applier: Applier) -> None:

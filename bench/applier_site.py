@@ -38,17 +38,25 @@ class Cost:
     applier: float
     apiserver: float
 
+    def since(self, before: Cost) -> Cost:
+        """What came after `before` was taken."""
+        return Cost(self.applier - before.applier, self.apiserver - before.apiserver)
+
+
+NOTHING = Cost(0.0, 0.0)
+
 
 class Site:
     """
     A control plane that keeps an audit log, a Git server, and a policy of one pipeline for each name.
 
     A context manager. Each pipeline has one stage, whose source is the directory of its name, and its
-    objects lie in the namespace `fleet`, where the stage's service account is an administrator.
+    objects lie in the namespace `fleet`, where the stage's service account is an administrator. `rule`
+    is the `apply` of each source.
     """
 
-    def __init__(self, root: Path, names: Iterable[str]) -> None:
-        self.root, self.names = root, list(names)
+    def __init__(self, root: Path, names: Iterable[str], rule: str) -> None:
+        self.root, self.names, self._rule = root, list(names), rule
         for folder in ("git", "cluster", "policy", "evidence"):
             (root / folder).mkdir(parents=True)
         (root / "audit.yaml").write_text(POLICY)
@@ -92,6 +100,7 @@ class Site:
             "git": self.server.url("deploy"),
             "ref": "main",
             "path": name,
+            "apply": self._rule,
             "serviceAccount": {"namespace": "fleet", "name": "deployer"},
         }
         stage = {"name": "live", "clusters": [CLUSTER], "namespaces": ["fleet"], "source": source}

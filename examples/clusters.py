@@ -8,11 +8,15 @@ afterwards; it needs the Go programs that `make tools` builds.
 
 from __future__ import annotations
 
+import json
+import signal
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -27,7 +31,8 @@ from tests.cluster.fleet import STAGES, Fleet
 _SECONDS = 90.0
 _POLL = 0.2
 _SETTINGS = config_map("settings", colour="blue")
-_WAITING = {"NOT_ADMITTED", "PROGRESSING", "SOAKING", "NOTHING_RAN"}
+_WAITING = {"NOT_ADMITTED", "PROGRESSING", "SOAKING", "NOTHING_RAN", "REF_MISSING"}
+_INTERRUPTED = 128 + signal.SIGINT
 
 
 class Board:
@@ -114,13 +119,13 @@ def play(console: Console, fleet: Fleet) -> list[str]:
     board.call(team.deploy(rogue, more=_SETTINGS), "1.1")
     if not board.watch(at("test", "NOT_ADMITTED")):
         wrong.append("1.1 was not stopped")
-    console.print(f"  [yellow]{escape(fleet.deliveries['test'].last().get('message', ''))}[/]")
+    _quote(console, "yellow", fleet.deliveries["test"].last().get("message", ""))
 
     console.print("\n[bold]3.[/] The same image by hand, in production:")
-    console.print(f"  [dim]$ kubectl -n shop run web --image {rogue[:60]}...[/]")
+    _quote(console, "dim", f"$ kubectl -n shop run by-hand --image {rogue}")
     run = ("-n", "shop", "run", "by-hand", "--image", rogue)
     done = fleet.deliveries["production"].cluster.kubectl(*run, check=False)
-    console.print(f"  [red]{escape(done.stderr.strip())}[/]")
+    _quote(console, "red", done.stderr)
     if done.returncode == 0:
         wrong.append("kubectl run was not refused")
 
@@ -132,14 +137,42 @@ def play(console: Console, fleet: Fleet) -> list[str]:
         {f"{s}/web.yaml": _broken(fixed) for s in STAGES}, "a Deployment with many replicas"
     )
     board.call(broken, "1.2")
-    letters = fleet.deliveries["test"]
-    if not board.watch(lambda: any(e["event"] == "dead_letter" for e in letters.events())):
+    if not board.watch(lambda: bool(letters(fleet, broken))):
         wrong.append("1.2 became no dead letter")
+    _quote(console, "dim", "$ python -m applier dlq ls")
+    for letter in letters(fleet, broken):
+        name, state, reason = letter["name"], letter["state"], letter["reason"]
+        _quote(console, "red", f"{name} {state} after {letter['attempts']} attempts: {reason}")
+        _quote(console, "red", letter["message"])
     commit = team.deploy(fixed, more=_SETTINGS)
     board.call(commit, "1.3")
     if not board.watch(everywhere("passed", commit)):
         wrong.append("1.3 did not pass every stage")
     return wrong
+
+
+def letters(fleet: Fleet, commit: str) -> list[dict[str, Any]]:
+    """What the applier of `test` gave up of `commit`, as its command says."""
+    delivery = fleet.deliveries["test"]
+    told = [e for e in delivery.events() if e["event"] == "dead_letter"]
+    if not any(commit[:7] in event["name"] for event in told):
+        return []
+    command = ("-m", "applier", "dlq", "ls", "--output", "json")
+    done = subprocess.run(
+        [sys.executable, *command, "--kubeconfig", str(delivery.kubeconfig)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,  # 1 while one is open
+    )
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    return [letter for letter in found if letter["revision"]["commit"] == commit]
+
+
+def _quote(console: Console, style: str, text: str) -> None:
+    """What a program said, one line for each of its lines, however long."""
+    for line in text.strip().splitlines():
+        console.print(f"  [{style}]{escape(line)}[/]", soft_wrap=True)
 
 
 def _broken(image: str) -> str:
@@ -154,6 +187,16 @@ def main() -> int:
             "needs the Go programs: `make tools` builds them, once per machine (15 minutes)"
         )
         return 1
+    # Either way out goes through every `with`, so that nothing outlives it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        return _perform(console)
+    except KeyboardInterrupt:
+        console.print("\nStopped; clusters and directories are gone.")
+        return _INTERRUPTED
+
+
+def _perform(console: Console) -> int:
     started = time.monotonic()
     console.print("[bold]No pass, no stage.[/] Starting three clusters ...")
     with (

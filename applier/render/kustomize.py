@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from applier.failure import Failure
+from applier.failure import Failure, Reason
 from applier.render.documents import Object, distinct, objects
 from applier.render.redact import redact
 from applier.render.sandbox import Sandbox
 from applier.render.scan import KUSTOMIZATIONS, scan
 
 VERSION = "kustomize/1"
+RUNS_PROGRAM = True
 
 
 def accepts(files: Mapping[str, bytes], path: str) -> bool:
@@ -19,7 +20,7 @@ def accepts(files: Mapping[str, bytes], path: str) -> bool:
     return any(f"{start}{name}" in files for name in KUSTOMIZATIONS)
 
 
-def render(files: Mapping[str, bytes], path: str, sandbox: Sandbox) -> tuple[Object, ...]:
+def render(files: Mapping[str, bytes], path: str, sandbox: Sandbox | None) -> tuple[Object, ...]:
     """
     The objects. Raises RENDER_REFUSED, RENDER_FAILED, RENDER_LIMIT.
 
@@ -27,6 +28,8 @@ def render(files: Mapping[str, bytes], path: str, sandbox: Sandbox) -> tuple[Obj
     """
     reached = {name: files[name] for name in scan(files, path)}
     try:
+        if sandbox is None:
+            raise Failure(Reason.SANDBOX_MISSING, "Kustomize runs in a sandbox alone")
         output = sandbox.run(["kubectl", "kustomize", path], reached)
     except Failure as failure:
         raise Failure(failure.reason, redact(failure.message, reached)) from None

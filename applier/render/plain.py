@@ -8,6 +8,7 @@ from applier.render.documents import Object, distinct, objects
 from applier.render.sandbox import Sandbox
 
 VERSION = "plain/1"
+RUNS_PROGRAM = False
 _ENDS = (".yaml", ".yml")
 
 
@@ -16,7 +17,7 @@ def accepts(files: Mapping[str, bytes], path: str) -> bool:
     return bool(files) and bool(path)
 
 
-def render(files: Mapping[str, bytes], path: str, sandbox: Sandbox) -> tuple[Object, ...]:  # noqa: ARG001  # runs nothing
+def render(files: Mapping[str, bytes], path: str, sandbox: Sandbox | None) -> tuple[Object, ...]:  # noqa: ARG001  # runs nothing
     """The objects. Raises RENDER_REFUSED with file and line."""
     start = "" if path == "." else f"{path}/"
     return distinct(_all(files, start))

@@ -27,7 +27,7 @@ def test_a_render_is_made_once_for_each_key(sandbox: Sandbox) -> None:
         return render({"a.yaml": _object(name)}, ".", sandbox=sandbox)
 
     def get(name: str) -> str:
-        (found,) = cache.get((name, ".", version(sandbox)), lambda: make(name))
+        (found,) = cache.get((name, ".", version(sandbox.version)), lambda: make(name))
         return str(found["metadata"]["name"])
 
     assert [get("a"), get("b"), get("a")] == ["a", "b", "a"]

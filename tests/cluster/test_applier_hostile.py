@@ -111,9 +111,7 @@ metadata: {name: x, namespace: shop, labels: {stagepass.dev/application: shop.st
 
 @pytest.mark.parametrize("what", _REFUSED)
 def test_what_a_source_may_not_bring_refuses_the_version_as_a_whole(shop: Shop, what: str) -> None:
-    last = shop.refused(shop.files(config_map("innocent", a="b"), _REFUSED[what]), "OBJECT_REFUSED")
-
-    assert last["message"]
+    shop.refused(shop.files(config_map("innocent", a="b"), _REFUSED[what]), "OBJECT_REFUSED")
 
 
 @pytest.mark.parametrize("namespace", ["stagepass-applier", "stagepass-system"])

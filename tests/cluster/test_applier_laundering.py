@@ -6,6 +6,7 @@ import base64
 import json
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -18,8 +19,7 @@ from tests.simulators.kubelet import Kubelet
 
 pytestmark = pytest.mark.cluster
 
-_LOOKS = 3.0
-"""Seconds in which the applier looks at least twice: long enough to sign what it should not."""
+_LOOKS = 3.0  # seconds: at least two looks, long enough to sign what it should not
 
 
 class Place:
@@ -158,10 +158,11 @@ def _workload(kind: str, name: str, spec: dict[str, Any], version: str = "batch/
 
 
 def _pod(image: str, **more: Any) -> dict[str, Any]:
-    return {
-        "metadata": {"labels": {"app": "w"}},
-        "spec": {"containers": [{"name": "main", "image": image}], **more},
-    }
+    return {"metadata": {"labels": {"app": "w"}}, **_containers(image, **more)}
+
+
+def _containers(image: str, **more: Any) -> dict[str, Any]:
+    return {"spec": {"containers": [{"name": "main", "image": image}], **more}}
 
 
 def _suspended(image: str) -> str:
@@ -198,16 +199,10 @@ def test_a_pod_that_only_claims_to_be_ours_passes_nothing(place: Place, owner: s
         place.delivery.wait(lambda: _replica_set(place, image))
         name = _replica_set(place, image)
     live = place.delivery.live(owner, name)
-    reference = {
-        "apiVersion": "apps/v1",
-        "kind": live["kind"],
-        "name": name,
-        "uid": live["metadata"]["uid"],
-        "controller": True,
-    }
+    names = {"apiVersion": "apps/v1", "kind": live["kind"], "name": name}
+    reference = {**names, "uid": live["metadata"]["uid"], "controller": True}
     metadata = {"name": "forged", "namespace": "shop", "ownerReferences": [reference]}
-    spec = {"containers": [{"name": "main", "image": image}]}
-    forged = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+    forged = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, **_containers(image)}
     place.cluster.kubectl("apply", "-f", "-", stdin=json.dumps(forged))
 
     time.sleep(_LOOKS)
@@ -250,8 +245,7 @@ def test_a_job_that_ran_to_a_good_end_passes(place: Place) -> None:
 
 
 def _soak(seconds: int) -> Callable[[list[dict[str, Any]]], None]:
-    after = [{"stage": "test", "soak": f"{seconds}s"}]
-    return lambda stages: stages[1].update(after=after)
+    return lambda stages: stages[1].update(after=[{"stage": "test", "soak": f"{seconds}s"}])
 
 
 def _observed(place: Place, image: str) -> float:
@@ -262,10 +256,8 @@ def _observed(place: Place, image: str) -> float:
         statement = json.loads(base64.b64decode(envelope["payload"]))
         if "stage-passed" in statement["predicateType"]:
             observed = statement["predicate"]["observed"]
-            start, end = (
-                time.strptime(observed[name], "%Y-%m-%dT%H:%M:%SZ") for name in ("from", "to")
-            )
-            return time.mktime(end) - time.mktime(start)
+            start, end = (datetime.fromisoformat(observed[name]) for name in ("from", "to"))
+            return (end - start).total_seconds()
     return 0.0
 
 
