@@ -60,8 +60,9 @@ faults: setup ## a real gate under load while one fault after another happens to
 	@$(BIN)/python -m tests.faults
 
 .PHONY: applier-faults
-applier-faults: setup tools ## kill a real applier before and after every write, then crowd it (10 minutes)
+applier-faults: setup tools ## a real applier under faults, killed at every write, and in a crowd (20 minutes)
 	@$(BIN)/python -m tests.applier_faults
+	@$(BIN)/python -m tests.applier_faults --kills
 	@$(BIN)/python -m tests.applier_faults --crowd
 
 .PHONY: bench

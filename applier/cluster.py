@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote, urlencode
 
 import kubernetes
@@ -25,7 +25,8 @@ from applier.rules import FIELD_MANAGER, Object, identity
 from stagepass.manifest import ObjectId
 
 _TIMEOUT_SECONDS = 30.0
-_CONNECTIONS = 16
+_CONNECTIONS = 48
+"""More than there are threads: one too many costs a TLS handshake at each request of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Cluster:
         self._lock = threading.Lock()
 
     @classmethod
-    def connect(cls, kubeconfig: Path | None) -> Cluster:
+    def connect(cls, kubeconfig: Path | None) -> Self:
         """By a kubeconfig, else by the Pod's own service account. Raises `InputError`-like `Failure`."""
         configuration = kubernetes.client.Configuration()
         try:

@@ -17,18 +17,20 @@ from applier.cluster import Account, Cluster
 from applier.commands_show import print_facts, print_json, print_table
 from applier.delivery import Delivery
 from applier.failure import Failure, Kind, Reason
-from applier.goal import Chooser
+from applier.git import Mirror
+from applier.goal import Chooser, Rendered
 from applier.live import Live
 from applier.observing import observe
 from applier.plan import Plan
-from applier.plan import plan as make_plan
-from applier.rules import Object, identity
+from applier.pruning import Unapproved
+from applier.rules import identity
 from applier.settings import Settings
 from applier.state import State, Version
 from applier.store import SeenStore, StateStore
 from applier.trees import TreeRenderer
 from stagepass.errors import InputError, did_you_mean
 from stagepass.manifest import ObjectId
+from stagepass.policy.model import PolicySet
 from stagepass.policy.packed import unpack
 from stagepass.policy.store import load_files, read_directory
 from stagepass.verifier import Verifier
@@ -36,7 +38,11 @@ from stagepass.verifier import Verifier
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What would be done for `version`; `blocked` is what stands in the way, of which version."""
+    """
+    What would be done for `version`; `blocked` is what stands in the way, of which version.
+
+    Of a prune that waits for an approval, `plan` is what the approval would let happen.
+    """
 
     version: Version | None
     plan: Plan
@@ -110,7 +116,10 @@ def _preview(
         if goal.target is None:
             return Preview(None, Plan(), tuple(blocked))
         version = goal.target.version
-        planned = _plan(cluster, chooser, application, goal.target.objects, state)
+        policy, target = verifier.policy, goal.target
+        planned = _plan(cluster, chooser, application, policy, mirror, target, state, now)
+    except Unapproved as failure:
+        return Preview(version, failure.planned, (*blocked, (version, failure)))
     except Failure as failure:
         return Preview(version, Plan(), (*blocked, (version, failure)))
     return Preview(version, planned, tuple(blocked))
@@ -120,12 +129,15 @@ def _plan(
     cluster: Cluster,
     chooser: Chooser,
     application: Application,
-    objects: tuple[Object, ...],
+    policy: PolicySet,
+    mirror: Mirror,
+    target: Rendered,
     state: State,
+    now: datetime,
 ) -> Plan:
     account = Account(application.source.account.namespace, application.source.account.name)
-    found = observe(cluster, Live(cluster), objects, state.inventory, account)
-    return make_plan(objects, found, state.inventory, chooser.rules(application))
+    found = observe(cluster, Live(cluster), target.objects, state.inventory, account)
+    return chooser.plan(application, policy, mirror, target, found, state, now)
 
 
 def _document(name: str, preview: Preview) -> dict[str, Any]:

@@ -8,7 +8,7 @@ listed as superseded. What is not eligible says why, and holds nobody up.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,11 +18,13 @@ from applier.deciding import Decided, decide
 from applier.failure import Failure, Kind, Reason
 from applier.git import CommitSigners, Mirror
 from applier.objects import check, label_value, prepare, unlabelled
-from applier.plan import Rules
+from applier.plan import Plan, Rules
+from applier.pruning import plan_approved
 from applier.rules import Object
 from applier.state import State, Version
 from applier.trees import TreeRenderer
 from stagepass.manifest import ObjectId
+from stagepass.policy.model import PolicySet
 from stagepass.verifier import Verifier
 
 _MAX_HISTORY = 50
@@ -86,6 +88,22 @@ class Chooser:
             forbidden_namespaces=self._forbidden,
             cluster_kinds=source.cluster_kinds,
             takeover=frozenset(map(_object_id, source.takeover)),
+        )
+
+    def plan(
+        self,
+        application: Application,
+        policy: PolicySet,
+        mirror: Mirror,
+        target: Rendered,
+        live: Mapping[ObjectId, Object],
+        state: State,
+        now: datetime,
+    ) -> Plan:
+        """What makes `live` the target. Raises `Failure`; `Unapproved` where a prune waits for people."""
+        rules, version = self.rules(application), target.version
+        return plan_approved(
+            application, policy, mirror, version, target.objects, live, state, rules, now
         )
 
     def choose(

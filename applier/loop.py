@@ -2,7 +2,7 @@
 The loop: which application is stepped when, and which repository is fetched when.
 
 Waiting holds no worker: a step says when to come back, and a heap remembers it. Git has threads of its
-own, so that a server that hangs delays nobody who does not need it.
+own, and no host more than a few of them, so that a server that hangs delays nobody who does not need it.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from typing import Protocol
 
 from applier.application import Application, applications
 from applier.failure import Failure
+from applier.fetching import THREADS, Turns
 from applier.reconcile import Reconciler
 from applier.repositories import Repositories
 from applier.store import StateStore
 from stagepass import log
 from stagepass.verifier import Verifier
 
-_WORKERS, _FETCHERS = 8, 4
+_WORKERS = 8
 _POLL = 4.0
 """Seconds, at most, until what people want is noticed."""
 _ASLEEP = 1.0
@@ -82,15 +83,14 @@ class Loop:
         self._wakes: dict[str, float] = {}
         self._count = 0
         self._busy: set[str] = set()
-        self._fetching: set[str] = set()
-        self._fetched: dict[str, float] = {}
+        self._turns = Turns(pace.fetch)
         self._changed = threading.Condition()
         self._stopped = False
 
     def run(self, stop: threading.Event, beat: Callable[[], object] = lambda: None) -> None:
         """Returns once `stop` is set and every step that had begun is over; `beat` hears of each turn."""
         workers = ThreadPoolExecutor(_WORKERS, "step")
-        fetchers = ThreadPoolExecutor(_FETCHERS, "fetch")
+        fetchers = ThreadPoolExecutor(THREADS, "fetch")
         try:
             while not stop.is_set():
                 beat()
@@ -120,7 +120,7 @@ class Loop:
         self._applications = {n: a for n, a in found.items() if self._only in ("", n)}
         log.info("applier.applications", names=sorted(self._applications), revision=self._revision)
         for name, application in self._applications.items():
-            if application.source.git in self._fetched:
+            if self._turns.was_fetched(application.source.git):
                 self.poke(name)
 
     def _sources(self) -> Mapping[str, frozenset[str]]:
@@ -131,21 +131,13 @@ class Loop:
 
     def _stale(self) -> list[str]:
         """Repositories that are due, marked as being fetched."""
-        now = time.monotonic()
         with self._changed:
-            due = [
-                url
-                for url in self._sources()
-                if url not in self._fetching
-                and now - self._fetched.get(url, float("-inf")) >= self._pace.fetch
-            ]
-            self._fetching.update(due)
-        return due
+            return self._turns.take(self._sources(), time.monotonic())
 
     def _fetch(self, url: str) -> None:
         try:
             refs = self._sources().get(url, frozenset())
-            moved = self._repositories.fetch(url, refs) or url not in self._fetched
+            moved = self._repositories.fetch(url, refs) or not self._turns.was_fetched(url)
             if moved:
                 for ref in refs:
                     self._spread(url, ref)
@@ -153,8 +145,7 @@ class Loop:
             log.exception("applier.fetch_failed", url=url)
         finally:
             with self._changed:
-                self._fetching.discard(url)
-                self._fetched[url] = time.monotonic()
+                self._turns.done(url, time.monotonic())
                 self._changed.notify_all()
 
     def _spread(self, url: str, ref: str) -> None:
@@ -240,10 +231,6 @@ class Loop:
         """Until the next thing is due, or something changed; at most a second, for the policy's sake."""
         with self._changed:
             now = time.monotonic()
-            edges = [self._due[0][0]] if self._due else []
-            edges += [
-                self._fetched.get(url, now) + self._pace.fetch
-                for url in self._sources()
-                if url not in self._fetching
-            ]
-            self._changed.wait(max(0.0, min([_ASLEEP, *(edge - now for edge in edges)])))
+            waits = [_ASLEEP, self._turns.next(self._sources(), now)]
+            waits += [self._due[0][0] - now] if self._due else []
+            self._changed.wait(max(0.0, min(waits)))

@@ -14,6 +14,7 @@ from typing import Any
 
 from applier.application import Application
 from applier.failure import Failure, Reason
+from applier.predecessor import entered_before
 from applier.state import Version
 from stagepass.attesting import Signed, read_back, sign
 from stagepass.attestor import KeyRing
@@ -98,8 +99,11 @@ class Signer:
             self._check(application, policy, now)
             entered, ends = self._receipt(application, image, digest, namespace, now)
             if ends is None or ends - now < _RENEW_BEFORE:
-                ends = now + _RECEIPT_LIFE
                 place = Environment(self._cluster, self._uid, namespace)
+                if ends is None:
+                    sources = self._sources(image)
+                    entered = entered_before(application, policy, image, place, sources, now)
+                ends = now + _RECEIPT_LIFE
                 claim = StageEntered(
                     application.pipeline.name, application.stage.name, place, entered or now, ends
                 )

@@ -28,7 +28,7 @@ from applier.noting import Notes, Reporter
 from applier.noting import gravest as most_telling
 from applier.observing import observe
 from applier.passes import Signer
-from applier.plan import Plan, plan
+from applier.plan import Plan
 from applier.records_checks import with_checks
 from applier.repositories import Repositories
 from applier.rules import Object
@@ -114,7 +114,8 @@ class Reconciler:
         found = [goal.problem] if goal.problem else []
         target = goal.target
         if target is None:
-            return found or [(here, _nothing())]
+            nothing = Failure(Reason.PATH_MISSING, "no commit has the directory")
+            return found or [(here, nothing)]
         try:
             self._apply(application, goal, target, verifier, now)
         except Failure as failure:
@@ -177,8 +178,8 @@ class Reconciler:
         """Make the cluster equal the target; nothing is written where it is."""
         state, chooser = self._state(application), self._services.chooser
         found = self._observe(application, target, state.inventory)
-        rules = chooser.rules(application)
-        planned = plan(target.objects, found, state.inventory, rules)
+        mirror = self._services.repositories.mirror(application.source.git)
+        planned = chooser.plan(application, verifier.policy, mirror, target, found, state, now)
         uids = {each: str(found[each]["metadata"]["uid"]) for each in planned.unchanged}
         owned = state.inventory.with_planned(target.objects).with_uids(uids)
         is_new = state.applied != target.version
@@ -194,7 +195,7 @@ class Reconciler:
         if goal.decided is not None and native and application.stage.signed_by:
             images = goal.decided.images
             self._services.signer.enter(application, verifier.policy, images, now)
-        state = self._carry_out(application, state, planned, rules.takeover)
+        state = self._carry_out(application, state, planned)
         if is_new:
             self._services.soaks.forget(application.name)
             state = replace(state, applied=target.version, applied_at=now, native=native)
@@ -202,11 +203,10 @@ class Reconciler:
         self._put(application, state)
         self._services.reporter.applied(application, planned, is_new=is_new)
 
-    def _carry_out(
-        self, application: Application, state: State, planned: Plan, takeover: frozenset[ObjectId]
-    ) -> State:
+    def _carry_out(self, application: Application, state: State, planned: Plan) -> State:
         """The state after all was applied and pruned. Raises `Failure` where something was not."""
         cluster, live = self._services.cluster, self._services.live
+        takeover = self._services.chooser.rules(application).takeover
         applying = Applying(cluster, live, _account(application), takeover)
         if application.source.all_or_nothing:
             applying.rehearse([*planned.create, *planned.update])
@@ -279,7 +279,9 @@ class Reconciler:
             if others:
                 message = f"no Pod of ours ran {', '.join(others[:5])}"
                 raise Failure(Reason.NOTHING_RAN, message)
-        return replace(state, native=True, passed=target.version, passed_at=now)
+        waited = state.trouble is not None and state.trouble.reason is Reason.PROGRESSING
+        trouble = None if waited else state.trouble  # one write for both
+        return replace(state, native=True, passed=target.version, passed_at=now, trouble=trouble)
 
     def _renew(
         self, application: Application, verifier: Verifier, target: Rendered, now: datetime
@@ -293,7 +295,3 @@ class Reconciler:
 
 def _account(application: Application) -> Account:
     return Account(application.source.account.namespace, application.source.account.name)
-
-
-def _nothing() -> Failure:
-    return Failure(Reason.PATH_MISSING, "no commit has the directory")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from bench import applier_ceiling as ceiling
@@ -25,7 +26,8 @@ _NOTE = (
     " a look from its LIST until the process rests; 'live' from the fetch to the answer of the last apply."
     " Requests are those in the audit log by user agent; CPU of the applier includes git. Sources apply"
     " what can be; all-or-nothing, the default, rehearses each object first. In brackets: Flux's"
-    " kustomize-controller 1.9.5, measured earlier on such a machine, for the order of magnitude."
+    " kustomize-controller 1.9.5, measured earlier on such a machine, for the order of magnitude. Load"
+    " average before, after the reference, after the one application, at the end: {load}."
 )
 _ZERO = Goal(Is.EXACTLY, 0)
 _PEAK = Goal(Is.AT_MOST, 120)
@@ -36,22 +38,27 @@ def measure(root: Path, *, quick: bool) -> Section:
     if not tools.binaries().keys() >= _NEEDED:
         return Section("applier", _TITLE, "applier", "", _MISSING, ())
     count, applications = (100, 8) if quick else (2000, 200)
+    loads = [os.getloadavg()[0]]
     with Site(root / "many", [many.NAME], _WHAT_CAN_BE) as site:
         raw, kubectl = ceiling.raw(site.cluster, count), ceiling.kubectl(site.cluster, count, root)
+        loads.append(os.getloadavg()[0])
         one = many.measure(site, count)
+    loads.append(os.getloadavg()[0])
     with Site(root / "whole", [many.NAME], _ALL_OR_NOTHING) as site:
         whole = many.measure_cold(site, count)
     every = fleet.names(applications)
     with Site(root / "fleet", every, _WHAT_CAN_BE) as site:
         small = fleet.measure(site, every)
+    loads.append(os.getloadavg()[0])
     rows = (
         *_cold_rows(one.cold, count, raw, kubectl),
         *_whole_rows(whole, count, raw),
         *_same_rows(one, count, raw, kubectl),
-        *_fleet_rows(small, applications),
+        *_fleet_rows(small, applications, raw.cold / count),
         *_waiting_rows(small),
     )
-    note = _NOTE.format(count=count, poll=POLL_SECONDS)
+    load = " / ".join(f"{each:.1f}" for each in loads)
+    note = _NOTE.format(count=count, poll=POLL_SECONDS, load=load)
     return Section("applier", _TITLE, "applier", "reference", note, rows)
 
 
@@ -95,11 +102,16 @@ def _same_rows(one: Many, count: int, raw: Ceiling, kubectl: Ceiling) -> list[Ro
     ]
 
 
-def _fleet_rows(small: Fleet, applications: int) -> list[Row]:
+def _fleet_rows(small: Fleet, applications: int, raw: float) -> list[Row]:
+    """`raw`: seconds for one ConfigMap."""
     who, objects = f"{applications} applications", 4 * applications
     requests = len(small.unchanged_requests)
     return [
-        Row(f"{who} x 4 objects cold [27.1]", "s", small.cold, goal=_at_most(10)),
+        Row(f"{who} x 4 objects cold [27.1]", "s", small.cold, raw * objects, goal=_at_most(10)),
+        Row(
+            *(f"{who} cold: beside raw", "obj/s", objects / small.cold, 1 / raw),
+            raw * objects / small.cold,
+        ),
         Row(f"{who} cold: requests [4600]", "", len(small.cold_requests), objects),
         Row(f"{who} cold: CPU, applier [26.2]", "s", small.cold_cost.applier),
         Row(f"{who} cold: CPU, API server [18.9]", "s", small.cold_cost.apiserver),

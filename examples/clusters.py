@@ -79,7 +79,7 @@ class Board:
         table.add_column("CLUSTER", width=11)
         table.add_column("RUNS", width=6)
         table.add_column("PASSED", width=6)
-        table.add_column("WAITS FOR", overflow="ellipsis", no_wrap=True)
+        table.add_column("WAITS FOR", overflow="ellipsis", no_wrap=True, ratio=1)
         for stage in STAGES:
             table.add_row(stage, *self._row(stage))
         return Group(table)

@@ -5,8 +5,8 @@ The decision journal: JSON lines, each bound to the one before it by a hash.
 
 `hash` is the SHA-256 of the line's own bytes without that member and the line's end; the first line's
 `previous` is 64 zeros. A chain binds lines to each other, not to the world: whoever may write the file
-may write all of it anew, and a cut-off end looks like an end. The hash of a line, kept elsewhere,
-settles both.
+may write all of it anew, a cut-off end looks like an end, and an emptied file like a new one. The hash
+of a line, kept elsewhere, settles all three.
 """
 
 from __future__ import annotations

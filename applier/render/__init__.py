@@ -47,6 +47,9 @@ class Renderer(Protocol):
         """The objects, in a stable order. Raises a `Failure` of the phase Render."""
 
 
+_IGNORED = ".stagepass/"
+"""At the root: what is said to the applier (approvals), never to a cluster."""
+
 _RENDERERS: tuple[Renderer, ...] = (kustomize, plain)
 
 
@@ -61,8 +64,12 @@ def version(program: str) -> str:
 
 def runs_program(files: Mapping[str, bytes], path: str) -> bool:
     """Whether rendering this takes a sandbox; plain YAML is only read."""
-    renderer = _of(files, path)
+    renderer = _of(_rendered(files), path)
     return renderer is not None and renderer.RUNS_PROGRAM
+
+
+def _rendered(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    return {name: content for name, content in files.items() if not name.startswith(_IGNORED)}
 
 
 def _of(files: Mapping[str, bytes], path: str) -> Renderer | None:
@@ -76,6 +83,7 @@ def render(files: Mapping[str, bytes], path: str, *, sandbox: Sandbox | None) ->
     `sandbox` may be None where `runs_program` is false. Raises RENDER_REFUSED, RENDER_FAILED,
     RENDER_LIMIT, RENDER_DIFFERS or SANDBOX_MISSING.
     """
+    files = _rendered(files)
     if path != "." and not any(name.startswith(f"{path}/") for name in files):
         raise Failure(Reason.RENDER_FAILED, f"there is no directory {path[:200]!r}")
     renderer = _of(files, path)

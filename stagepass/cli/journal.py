@@ -31,7 +31,8 @@ def verify(path: Path, wanted: tuple[str, ...], output: str) -> int:
     Find altered, removed, repeated and reordered lines in PATH, a journal or a directory of them.
 
     A chain cannot know its own end: note the last hash it prints (it also stands in each decision's
-    log line) and give it as --last, then a cut-off end or a removed file is found too.
+    log line) and give it as --last, then a cut-off end or a removed file is found too. An emptied
+    journal has no line left to be wrong: it is called empty, and exits 0 without --last.
     Exits 0 when whole, 1 when not.
     """
     reports = [check(file) for file in files(path)]
@@ -61,5 +62,11 @@ def _facts(report: Report) -> dict[str, object]:
 def _show(report: Report) -> None:
     for problem in report.problems:
         click.secho(f"{report.path}:{problem.line}: {problem.message}", err=True, fg="red")
+    if not report.lines:
+        click.echo(
+            f"{report.path}: empty, 0 lines: new, or emptied since;"
+            " only a hash noted elsewhere tells (--last HASH)"
+        )
+        return
     told = "broken" if report.problems else "whole"
     click.echo(f"{report.path}: {told}, {report.lines} lines, last {report.last}")

@@ -61,6 +61,7 @@ def digest_of(image: ImageRef) -> Digest:
 
 
 IMAGE = _Parsed("image@digest", _digest_reference)
+DIGEST = _Parsed("digest", Digest.parse)
 ANY_IMAGE = _Parsed("image", ImageRef.parse)
 
 policy = click.option(

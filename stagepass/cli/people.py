@@ -14,11 +14,12 @@ from stagepass.attesting import read_back, sign
 from stagepass.cli import options, places
 from stagepass.cli.keys import passphrase
 from stagepass.cli.passes import Refused
+from stagepass.cli.prune import approve_prune
 from stagepass.cli.report import judged_image
 from stagepass.cli.signed import publish, storing
 from stagepass.clock import format_duration
 from stagepass.decision import Code
-from stagepass.digest import ImageRef
+from stagepass.digest import Digest, ImageRef
 from stagepass.errors import InputError
 from stagepass.policy.model import PolicySet
 from stagepass.policy.refusals import refuse
@@ -51,14 +52,26 @@ def _about_a_stage(command: F) -> F:
         options.stage,
         click.option("--passphrase-env", metavar="VAR", help="The variable with its passphrase."),
         click.option("--key", "key_file", required=True, type=_PATH, help="Your private key."),
-        click.argument("image", type=options.IMAGE),
     ):
         command = option(command)
     return command
 
 
 @click.command()
+@click.argument("image", type=options.IMAGE, required=False)
 @_about_a_stage
+@click.option(
+    "--prune",
+    type=options.DIGEST,
+    metavar="SHA256:HEX",
+    help="Instead of IMAGE: the objects that an applier may delete, by the digest it asks for.",
+)
+@click.option(
+    "--out",
+    type=_PATH,
+    metavar="FILE",
+    help="With --prune: the file in the deploy repository that the approval is added to.",
+)
 @click.option("--reason", default="", help="Why; recorded.")
 @click.option(
     "--valid-for",
@@ -69,7 +82,7 @@ def _about_a_stage(command: F) -> F:
 )
 @options.now
 def approve(
-    image: ImageRef,
+    image: ImageRef | None,
     key_file: Path,
     passphrase_env: str | None,
     stage: str,
@@ -82,10 +95,24 @@ def approve(
     reason: str,
     valid_for: timedelta,
     now: datetime | None,
+    prune: Digest | None,
+    out: Path | None,
     output: str,
 ) -> int:
-    """Sign that you approve IMAGE (repository@sha256:...) for --stage."""
+    """
+    Sign that you approve IMAGE (repository@sha256:...) for --stage.
+
+    With --prune, that the applier of the stage may delete the objects it named: read what
+    `python -m applier plan` lists, sign, and commit FILE to the deploy repository.
+    """
     moment = options.current_time(now)
+    if prune is not None:
+        scope = _scope(None, stage, pipeline, cluster, namespace)
+        claim = Approval(APPROVED, scope, moment, moment + valid_for, reason)
+        key = PrivateKey.read(key_file, passphrase(passphrase_env))
+        return approve_prune(prune, claim, key, out, policy_directory, moment, output)
+    if image is None or out is not None:
+        raise click.UsageError("give an IMAGE, or --prune with --out")
     known = _Known.find(image, stage, policy_directory, pipeline)
     scope = _scope(known, stage, pipeline, cluster, namespace)
     claim = Approval(APPROVED, scope, moment, moment + valid_for, reason)
@@ -97,6 +124,7 @@ def approve(
 
 
 @click.command("break-glass")
+@click.argument("image", type=options.IMAGE)
 @_about_a_stage
 @click.option("--reason", required=True, help="What happened; every use of this is told.")
 @click.option("--incident", default="", metavar="URI", help="Where it is tracked.")

@@ -68,6 +68,26 @@ def test_a_commit_without_the_root_is_no_revision(deploy: Mirror, repository: Re
     assert [r.subject for r in deploy.history(head, "app", since=None)] == ["back", "one"]
 
 
+def test_a_lost_start_bounds_no_history(deploy: Mirror, repository: Repository) -> None:
+    """After a mirror was made anew, from a server that has forgotten what was applied."""
+    head = repository.commit("main", {"app/a": b"1"}, "one")
+    deploy.fetch([MAIN], timeout=30)
+
+    assert [r.commit for r in deploy.history(head, "app", since="e" * 40)] == [head]
+
+
+@pytest.mark.parametrize("since", [None, "e" * 40])
+def test_a_head_that_the_mirror_lacks_has_no_history(
+    deploy: Mirror, repository: Repository, since: str | None
+) -> None:
+    repository.commit("main", {"app/a": b"1"}, "one")
+    deploy.fetch([MAIN], timeout=30)
+
+    with pytest.raises(Failure) as raised:
+        deploy.history("f" * 40, "app", since=since)
+    assert raised.value.reason in (Reason.GIT_UNAVAILABLE, Reason.PATH_MISSING)
+
+
 @pytest.mark.parametrize("root", ["none", "file", "../x", "/app", "", "app/", "a\nb", ":(top)app"])
 def test_a_root_that_is_no_directory_is_missing(
     deploy: Mirror, repository: Repository, root: str

@@ -1,10 +1,13 @@
 """
-A real applier is killed with SIGKILL before and after every write of a reconcile, and started again.
+A real applier while one fault after another happens to it and to what it talks to.
 
-    python -m tests.applier_faults [--every N] [--crowd]
+    python -m tests.applier_faults [--quick] [FAULT...]
+    python -m tests.applier_faults --kills [--every N]
+    python -m tests.applier_faults --crowd
 
-Prints how each ended; with --crowd, how long fifty applications make each other wait instead. Exits 1
-where anything differs from what the same commit does to an applier that nobody kills.
+Prints the figures of each fault. With --kills, it is killed with SIGKILL before and after every write
+of a reconcile instead, and started again; with --crowd, fifty applications make each other wait. Exits
+1 where anything differs from what the same commits do without a fault, 2 where a fault is not known.
 """
 
 from __future__ import annotations
@@ -14,8 +17,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.applier_faults import faults
 from tests.applier_faults.crowd import measure
 from tests.applier_faults.kill import AFTER, BEFORE, Outcome, Reconciles
+from tests.applier_faults.result import head, totals
 from tests.applier_faults.site import Site
 
 
@@ -41,14 +46,30 @@ def run(every: int, tell: bool = False) -> list[Outcome]:
 def main(arguments: list[str] | None = None) -> int:
     """The exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.applier_faults", description=__doc__)
+    parser.add_argument("--kills", action="store_true", help="before and after every write")
     parser.add_argument("--every", type=int, default=1, help="only each N-th write (default: 1)")
     parser.add_argument("--crowd", action="store_true", help="fifty applications and a poison")
+    parser.add_argument("--quick", action="store_true", help="a short form of each fault")
+    parser.add_argument("names", nargs="*", metavar="FAULT", help="; ".join(faults.FAULTS))
     options = parser.parse_args(arguments)
     if options.crowd:
         with tempfile.TemporaryDirectory(prefix="crowd-") as folder, Site(Path(folder)) as site:
             measure(site, lambda line: print(line, flush=True))
         return 0
-    outcomes = run(options.every, tell=True)
+    if options.kills:
+        return _kills(options.every)
+    if unknown := [name for name in options.names if name not in faults.FAULTS]:
+        print(f"no such fault: {', '.join(unknown)}", file=sys.stderr)
+        return 2
+    print(head(), flush=True)
+    names = options.names or list(faults.FAULTS)
+    results = faults.run(names, quick=options.quick, tell=lambda r: print(r.line(), flush=True))
+    print(totals(results))
+    return 1 if any(result.is_bad for result in results) else 0
+
+
+def _kills(every: int) -> int:
+    outcomes = run(every, tell=True)
     wrong = sum(bool(outcome.wrong) for outcome in outcomes)
     print(f"{len(outcomes)} kills, {wrong} with a difference")
     return 1 if wrong else 0

@@ -7,20 +7,17 @@ judged by what lies in the API server and in the registry, not by what the appli
 
 from __future__ import annotations
 
-import json
 import threading
 import time
-from collections import Counter
 from dataclasses import dataclass
 
+from tests.applier_faults.model import Versions, is_passed, settle
 from tests.applier_faults.site import GIT, REGISTRY, Site, honest
-from tests.cluster.delivery import config_map, deployment
 from tests.simulators.proxy import ANSWER_LOST, LOST, PASS, Call, Fate
 
 BEFORE, AFTER = "before", "after"
 _WRITES = {"PATCH", "PUT", "POST", "DELETE"}
 _KINDS = ("deployments", "configmaps", "services")
-_SETTLE_SECONDS = 20.0
 
 
 def write_of(door: str, call: Call) -> str | None:
@@ -83,15 +80,14 @@ class Reconciles:
     """A series of them in one cluster: each creates, updates and prunes with respect to the last."""
 
     def __init__(self, site: Site) -> None:
-        self._site = site
-        self._round = 0
+        self._site, self._versions = site, Versions(site)
 
     def first(self) -> list[str]:
         """Bring the first version in, then take the next one with nobody killed; its writes."""
-        image = self._image()
-        commit = self._commit(image)
+        wanted = self._versions.new()
+        commit = self._versions.commit(wanted)
         self._site.delivery.wait(lambda: self._is_done(commit), 90)
-        self._await_rest(image)
+        settle(self._site, wanted)
         trap = Trap(self._site)
         outcome = self._run(trap)
         assert not outcome, outcome
@@ -105,22 +101,11 @@ class Reconciles:
         seconds = time.monotonic() - started
         return Outcome(trap.hit or "(there was no such write)", moment, tuple(wrong), seconds)
 
-    def _image(self) -> str:
-        """Attested by CI, who writes to the registry by the same door."""
-        return self._site.team.attest(self._site.team.image())
-
-    def _commit(self, image: str) -> str:
-        self._round += 1
-        text = deployment(image) + config_map("settings", round=str(self._round))
-        text += "".join(config_map(f"base-{i}", x="y") for i in range(3))
-        text += config_map(f"only-in-{self._round}", x="y")
-        return self._site.team.commit({"test/all.yaml": text, "staging/all.yaml": text})
-
     def _run(self, trap: Trap) -> list[str]:
-        delivery, image = self._site.delivery, self._image()
+        delivery, wanted = self._site.delivery, self._versions.new()
         self._site.rule = trap
         try:
-            commit = self._commit(image)
+            commit = self._versions.commit(wanted)
             end = time.monotonic() + 60
             while not (trap.hit and not delivery.is_running) and not self._is_done(commit):
                 if time.monotonic() > end:
@@ -135,43 +120,7 @@ class Reconciles:
             if time.monotonic() > end:
                 return ["not mended in time", delivery.log_file.read_text()[-1500:]]
             time.sleep(0.05)
-        return self._await_rest(image)
+        return list(settle(self._site, wanted).wrong)
 
     def _is_done(self, commit: str) -> bool:
-        return bool(
-            self._site.delivery.is_running and self._site.delivery.last().get("passed") == commit
-        )
-
-    def _await_rest(self, image: str) -> list[str]:
-        """What is wrong once nothing moves any more; a foreground deletion takes a moment."""
-        end = time.monotonic() + _SETTLE_SECONDS
-        while (wrong := self._wrong(image)) and time.monotonic() < end:
-            time.sleep(0.2)
-        return wrong
-
-    def _wrong(self, image: str) -> list[str]:
-        site, wrong = self._site, []
-        live, state = site.live(*_KINDS), site.state()
-        wanted = {"Deployment/web", "ConfigMap/settings", f"ConfigMap/only-in-{self._round}"}
-        wanted |= {f"ConfigMap/base-{i}" for i in range(3)}
-        if live.keys() != wanted:
-            wrong.append(f"live {sorted(live)}")
-        uids = {name: item["metadata"]["uid"] for name, item in live.items()}
-        entries = json.loads(state["inventory"])["entries"]
-        owned = {f"{e['kind']}/{e['name']}": e["uid"] for e in entries}
-        if owned != uids:
-            wrong.append(f"inventory {owned}, live {uids}")
-        data = live.get("ConfigMap/settings", {}).get("data")
-        if data != {"round": str(self._round)}:
-            wrong.append(f"settings {data}")
-        if state["trouble"] is not None:
-            wrong.append(f"trouble {state['trouble']['reason']}")
-        listed = Counter(self._evidence(image))
-        if listed != {"stage-passed": 1, "stage-entered": 1, "provenance": 1}:
-            wrong.append(f"evidence {dict(listed)}")
-        return wrong
-
-    def _evidence(self, image: str) -> list[str]:
-        listed = self._site.team.stagepass("evidence", "ls", image, "--evidence", "registry")
-        names = ("stage-passed", "stage-entered", "provenance")
-        return [name for line in listed.splitlines() for name in names if name in line]
+        return self._site.delivery.is_running and is_passed(self._site, commit)

@@ -106,10 +106,9 @@ class Site:
                 return found
         return {}
 
-    def live(self, *kinds: str) -> dict[str, dict[str, Any]]:
-        """Every object of those kinds with our label, as `Kind/name`."""
-        listed = self.cluster.kubectl(
-            *("get", ",".join(kinds), "-A", "-l", "stagepass.dev/application", "-o", "json")
-        )
+    def live(self, *kinds: str, application: str = "shop.test") -> dict[str, dict[str, Any]]:
+        """Every object of those kinds with the application's label, as `Kind/name`."""
+        label = f"stagepass.dev/application={application}"
+        listed = self.cluster.kubectl(*("get", ",".join(kinds), "-A", "-l", label, "-o", "json"))
         items = json.loads(listed.stdout)["items"]
         return {f"{item['kind']}/{item['metadata']['name']}": item for item in items}

@@ -126,6 +126,7 @@ class ControlPlane:
         self.server = f"https://127.0.0.1:{self._port}"
         self._apiserver_flags = list(apiserver_flags)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._flags: dict[str, list[str]] = {}
         self._programs = tools.binaries()
         self._running = ExitStack()
 
@@ -146,6 +147,15 @@ class ControlPlane:
     def pid(self, name: str) -> int:
         """The process id of one part, such as `kube-apiserver`."""
         return self._processes[name].pid
+
+    def kill(self, name: str) -> None:
+        """SIGKILL to one part, for `restart` to start again. Any thread may."""
+        _kill(self._processes[name])
+
+    def restart(self, name: str) -> None:
+        """Start a part that was killed, on its old port and data, and wait for the API server."""
+        self._launch(self._running, name, self._flags[name])
+        self._await_ready(time.monotonic() + _START_SECONDS)
 
     def kubectl(
         self,
@@ -202,9 +212,12 @@ class ControlPlane:
             etcd, prefix = str(self._neighbour.directory / etcd), self.directory.name
         flags = [*_apiserver(self._port, etcd, prefix), *self._apiserver_flags]
         self._launch(stack, "kube-apiserver", flags)
-        self._await("/readyz", lambda: self._status("/readyz") == http.HTTPStatus.OK, deadline)
+        self._await_ready(deadline)
         self._launch(stack, "kube-controller-manager", _controller_manager())
         self._await_service_account("default", deadline)
+
+    def _await_ready(self, deadline: float) -> None:
+        self._await("/readyz", lambda: self._status("/readyz") == http.HTTPStatus.OK, deadline)
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
@@ -222,7 +235,7 @@ class ControlPlane:
             raise ControlPlaneError(f"{name} is not built: run `make tools`")
         setpriv = shutil.which("setpriv")
         leash = [setpriv, "--pdeathsig=KILL"] if setpriv else []
-        with (self.directory / f"{name}.log").open("wb") as log:
+        with (self.directory / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 [*leash, str(self._programs[name]), *flags],
                 cwd=self.directory,
@@ -233,7 +246,7 @@ class ControlPlane:
                 start_new_session=True,
             )
         stack.callback(_kill, process)
-        self._processes[name] = process
+        self._processes[name], self._flags[name] = process, flags
 
     def _call(self, method: str, path: str, body: Any = None) -> tuple[int, str]:
         """Status and body of one request by the administrator on a connection of its own."""

@@ -129,6 +129,24 @@ def test_a_cut_off_end_needs_the_last_hash(
     assert f"no line has the hash {last}" in capfd.readouterr().err
 
 
+def test_an_emptied_journal_is_called_empty_and_not_whole(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """No line is left to be wrong: only a hash kept elsewhere tells it from a new one."""
+    path = written(tmp_path / "j")
+    last = hashes(path)[-1]
+    path.write_bytes(b"")
+    verify = ["journal", "verify", str(path)]
+
+    assert run(verify) == 0
+    told = capfd.readouterr().out
+    assert told.startswith(f"{path}: empty, 0 lines")
+    assert "whole" not in told
+    assert "--last" in told
+    assert run([*verify, "--last", last]) == 1
+    assert f"no line has the hash {last}" in capfd.readouterr().err
+
+
 def test_lines_after_the_noted_one_are_no_fault(tmp_path: Path) -> None:
     path = written(tmp_path / "j")
 
@@ -173,7 +191,7 @@ def test_what_is_no_journal_is_a_usage_error(tmp_path: Path) -> None:
 def test_threads_share_one_chain(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "j")
     with ThreadPoolExecutor(8) as pool:
-        told = set(pool.map(lambda i: journal.append({"uid": str(i)}), range(400)))
+        told = frozenset(pool.map(lambda i: journal.append({"uid": str(i)}), range(400)))
     (path,) = files(tmp_path / "j")
     report = check(path)
 

@@ -19,7 +19,7 @@ from tests.world import DAY, DROP, NOW, changed, signed, signed_pass, signer, st
 
 SIGNERS = (*PEOPLE, "test-cluster", "scanner", "prod-eu")
 RING = KeyRing.of([(signer(name).private.public, name) for name in SIGNERS])
-SET = SetSignature(1, NOW, NOW + DAY, {"shop.yaml": "0" * 64})
+SET = SetSignature(1, NOW, NOW + DAY, {"shop": "0" * 64})
 KINDS = {
     "stage-passed": signed_pass("test"),
     "stage-entered": receipt(expires=NOW + DAY),
@@ -34,13 +34,19 @@ HINT = {"verificationMaterial.publicKey", "verificationMaterial.publicKey.hint"}
 
 
 def members(node: Any, path: str = "") -> Iterator[str]:
-    named = node.items() if isinstance(node, dict) else enumerate(node)
-    for name, value in named if isinstance(node, (dict, list)) else ():
-        # A path names a member by dots, which a file name has too; its neighbours are altered.
-        if "." not in str(name):
-            here = f"{path}.{name}" if path else str(name)
-            yield here
-            yield from members(value, here)
+    """The path of every member below `node`, leaves and branches alike."""
+    if not isinstance(node, (dict, list)):
+        return
+    for name, value in node.items() if isinstance(node, dict) else enumerate(node):
+        here = f"{path}.{name}" if path else str(name)
+        yield here
+        yield from members(value, here)
+
+
+def with_payload(bundle: Any, payload: Any) -> Any:
+    """Under the signature of another."""
+    text = json.dumps(payload, separators=(",", ":")).encode()
+    return changed(bundle, {"dsseEnvelope.payload": base64.b64encode(text).decode()})
 
 
 def counts(document: Any) -> bool:
@@ -64,13 +70,13 @@ def test_no_leaf_of_what_is_signed_can_be_replaced_or_taken_out(kind: str) -> No
     good = json.loads(KINDS[kind])
     payload = json.loads(base64.b64decode(good["dsseEnvelope"]["payload"]))
     paths = list(members(payload))
-    assert len(paths) > 8
+    assert counts(with_payload(good, payload))  # written again it is the same: only changes count
 
     for path in paths:
         for value in VALUES:
-            text = json.dumps(changed(payload, {path: value})).encode()
-            mutant = {"dsseEnvelope.payload": base64.b64encode(text).decode()}
-            assert not counts(changed(good, mutant)), (path, value)
+            mutant = changed(payload, {path: value})
+            if repr(mutant) != repr(payload):  # 1 == True
+                assert not counts(with_payload(good, mutant)), (path, value)
 
 
 @pytest.mark.parametrize("kind", KINDS)
