@@ -31,9 +31,12 @@ from stagepass.evidence import Deadline, DirectorySource, EvidenceSource
 from stagepass.policy.model import PolicySet
 from stagepass.policy.watermark import HighWater
 from stagepass.registry.client import RegistryClient
+from stagepass.registry.listings import LISTING_SECONDS
 from stagepass.registry.push import push_bundle
 from stagepass.registry.source import RegistrySource
 from stagepass.verifier import Verifier
+
+_Asked = tuple[RegistryClient, RegistrySource]
 
 
 class Evidence:
@@ -42,24 +45,31 @@ class Evidence:
     def __init__(self, settings: Settings) -> None:
         self._settings, self._cache = settings, DecisionCache()
         self._lock = threading.Lock()
-        self._registries: dict[frozenset[str], tuple[RegistryClient, RegistrySource]] = {}
+        self._registries: dict[tuple[frozenset[str], float], _Asked] = {}
 
     def verifier(self, policy: PolicySet) -> Verifier:
         """The verifier of one set."""
         return Verifier(policy, self.sources(policy.hosts()), self._cache)
 
-    def sources(self, hosts: frozenset[str]) -> list[EvidenceSource]:
-        """Every source, in the order of the settings."""
+    def sources(
+        self, hosts: frozenset[str], *, listing_seconds: float = LISTING_SECONDS
+    ) -> list[EvidenceSource]:
+        """Every source, in the order of the settings; a registry's listing may be so old."""
         return [
             DirectorySource(Path(name.removeprefix("dir:")))
             if name.startswith("dir:")
-            else self._registry(hosts)[1]
+            else self._registry(hosts, listing_seconds)[1]
             for name in self._settings.evidence
         ]
 
     def about(self, image: ImageRef) -> list[EvidenceSource]:
-        """The sources to look for our own statements about an image in."""
-        return self.sources(frozenset({image.host}))
+        """
+        The sources to look for our own statements about an image in.
+
+        Each is asked anew: a listing from before a store whose answer was lost would have us sign
+        the same again.
+        """
+        return self.sources(frozenset({image.host}), listing_seconds=0.0)
 
     def store(
         self, signed: Signed, now: datetime, deadline: Deadline, only: Collection[int] | None = None
@@ -77,7 +87,7 @@ class Evidence:
     def _push(self, signed: Signed, now: datetime, deadline: Deadline) -> None:
         image: ImageRef = signed.image
         push_bundle(
-            self._registry(frozenset({image.host}))[0],
+            self._registry(frozenset({image.host}), 0.0)[0],
             image,
             signed.digest,
             signed.bundle,
@@ -86,14 +96,16 @@ class Evidence:
             deadline,
         )
 
-    def _registry(self, hosts: frozenset[str]) -> tuple[RegistryClient, RegistrySource]:
+    def _registry(self, hosts: frozenset[str], listing_seconds: float) -> _Asked:
         """One for each set of hosts: its connections and threads are kept."""
+        key = hosts, listing_seconds
         with self._lock:
-            if hosts not in self._registries:
+            if key not in self._registries:
                 settings = self._settings
                 client = RegistryClient(settings.registries, settings.credentials, hosts)
-                self._registries[hosts] = client, RegistrySource(client)
-            return self._registries[hosts]
+                source = RegistrySource(client, listing_seconds=listing_seconds)
+                self._registries[key] = client, source
+            return self._registries[key]
 
 
 def make_loop(settings: Settings, cluster: Cluster, only: str = "") -> Loop:

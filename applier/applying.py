@@ -89,7 +89,9 @@ class Applying:
                     going.append(entry)
             except Failure as failure:
                 failures.append(failure)
-        return Applied(inventory.without(gone), tuple(going), tuple(failures))
+        # Whole or not at all: an approval is of the set, and what is gone is found out again.
+        left = inventory if failures else inventory.without(gone)
+        return Applied(left, tuple(going), tuple(failures))
 
     def _each(self, objects: Sequence[Object], do: Callable[[Object], None]) -> list[Failure]:
         """Do it to all, several at a time; what failed, in the order of the objects."""

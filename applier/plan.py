@@ -53,6 +53,11 @@ class Plan:
         """How many requests that write it takes; 0 is a pass that only reads."""
         return len(self.create) + len(self.update) + len(self.prune)
 
+    @property
+    def unwanted(self) -> frozenset[ObjectId]:
+        """All that is owned and not desired, whether it is there still: the same at every retry."""
+        return frozenset(entry.id for entry in (*self.prune, *self.going, *self.forgotten))
+
 
 def plan(
     desired: Sequence[Object], live: Mapping[ObjectId, Object], owned: Inventory, rules: Rules

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,15 +25,15 @@ _MAX_SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class Prune:
-    """Exactly the objects that would be deleted, and by which application."""
+    """
+    Exactly the objects that an application would be rid of.
+
+    Those that are gone already stay among them until all are: a prune that stopped half-way goes on by
+    the same approval.
+    """
 
     application: Application
     objects: frozenset[ObjectId]
-
-    @classmethod
-    def of(cls, application: Application, objects: Iterable[ObjectId]) -> Prune:
-        """In any order."""
-        return cls(application, frozenset(objects))
 
     @property
     def digest(self) -> Digest:

@@ -49,7 +49,7 @@ def plan_approved(
     planned = plan(desired, live, state.inventory, replace(rules, prune_approved=True))
     if not planned.prune and state.applied == version:
         return planned  # applied whole before: what it deleted waits for its finalizers
-    prune = Prune.of(application, (entry.id for entry in planned.prune))
+    prune = Prune(application, planned.unwanted)
     missing = objection(policy, prune, _file(application, mirror, version), now)
     if missing is None:
         return planned

@@ -31,7 +31,7 @@ def application(found: PolicySet, cluster: str = "prod-eu") -> Application:
 
 
 def prune(*objects: ObjectId, found: PolicySet | None = None, cluster: str = "prod-eu") -> Prune:
-    return Prune.of(application(found or policy(), cluster), objects or (CLAIM, SET))
+    return Prune(application(found or policy(), cluster), frozenset(objects or (CLAIM, SET)))
 
 
 DIGEST = prune().digest

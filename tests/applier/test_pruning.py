@@ -33,6 +33,7 @@ def attempt(
     desired: list[dict[str, Any]],
     *,
     settled: bool = False,
+    gone: ObjectId | None = None,
 ) -> Plan:
     """
     The plan for a commit that has `content` for its approval, where `KEPT` and `GONE` run.
@@ -52,6 +53,8 @@ def attempt(
         read.fetch([MAIN], timeout=20)
     version = Version(commit, read.tree_of(commit, "production"))
     live, wanted = cluster.objects, prepare(desired, label)
+    if gone is not None:
+        del live[gone]
     if settled:
         for each in live.values():
             each["metadata"]["deletionTimestamp"] = "2026-11-26T11:59:00Z"
@@ -79,6 +82,14 @@ def test_with_the_approval_in_the_same_commit_exactly_that_is_deleted(tmp_path: 
 
     assert [entry.id for entry in planned.prune] == sorted([CLAIM, SET])
     assert planned.writes == 2
+
+
+def test_what_is_gone_already_changes_no_approval(tmp_path: Path) -> None:
+    """Deleted by hand before, or by an attempt that stopped half-way."""
+    planned = attempt(tmp_path, by("alice") + b"\n" + by("bob"), KEPT, gone=SET)
+
+    assert [entry.id for entry in planned.prune] == [CLAIM]
+    assert [entry.id for entry in planned.forgotten] == [SET]
 
 
 def test_one_object_more_than_approved_refuses_all_of_them(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The registry is away while an applier decides, and while it signs."""
+"""The registry is away while an applier decides and while it signs, or its answer is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.applier_faults.model import Versions, await_passed, is_passed, settle
 from tests.applier_faults.result import Result
 from tests.applier_faults.site import API, REGISTRY, Rule, Site
 from tests.applier_faults.writes import failures, ruled
-from tests.simulators.proxy import LOST, PASS, Call, Fate
+from tests.simulators.proxy import ANSWER_LOST, LOST, PASS, Call, Fate
 
 
 def registry_down(site: Site, versions: Versions, quick: bool) -> Iterator[Result]:
@@ -19,6 +19,34 @@ def registry_down(site: Site, versions: Versions, quick: bool) -> Iterator[Resul
     seconds = 1.0 if quick else 8.0
     yield _case(site, versions, "decides", _all_lost, "UNDETERMINED", seconds)
     yield _case(site, versions, "signs", _Signing(), "SIGNING_FAILED", seconds)
+
+
+def answers_lost(site: Site, versions: Versions, quick: bool) -> Iterator[Result]:  # noqa: ARG001
+    """
+    What was signed is stored, and the applier lives on without hearing of it.
+
+    It tries again within the 0.25 s for which a gate keeps a listing: one from before lacks it.
+    """
+    site.restart(RETRY="0.1")
+    try:
+        yield from (_unheard(site, versions, *each) for each in enumerate(("receipt", "pass")))
+    finally:
+        site.restart()
+
+
+def _unheard(site: Site, versions: Versions, number: int, what: str) -> Result:
+    wanted, before = versions.new(), len(site.delivery.events())
+    counted = _Counted(_Unheard(number))
+    with ruled(site, counted):
+        started = time.monotonic()
+        await_passed(site, versions.commit(wanted))
+    return Result(
+        f"answer to the {what} lost",
+        time.monotonic() - started,
+        writes=counted.writes,
+        faults=counted.struck,
+        failures=failures(site, before),
+    ).beside(settle(site, wanted))
 
 
 def _case(
@@ -60,6 +88,21 @@ class _Counted:
             self.writes += write_of(door, call) is not None
             self.struck += fate is not PASS
         return fate
+
+
+class _Unheard:
+    """The rule: nobody hears of the manifest with that number, from 0, that the registry stores."""
+
+    def __init__(self, number: int) -> None:
+        self._number, self._lock = number, threading.Lock()
+        self._stored = 0
+
+    def __call__(self, door: str, call: Call) -> Fate:
+        if door != REGISTRY or call.method != "PUT" or "/manifests/" not in call.path:
+            return PASS
+        with self._lock:
+            self._stored += 1
+            return ANSWER_LOST if self._stored == self._number + 1 else PASS
 
 
 def _all_lost(door: str, _call: Call) -> Fate:

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.applier_faults.evidence import registry_down
+from tests.applier_faults.evidence import answers_lost, registry_down
 from tests.applier_faults.letters import letters_killed
 from tests.applier_faults.model import Versions, await_passed, settle
 from tests.applier_faults.result import Result
@@ -20,6 +20,7 @@ FAULTS: dict[str, Fault] = {
     "git": git_in_trouble,
     "git-hangs": git_hangs,
     "registry": registry_down,
+    "answers": answers_lost,
     "dead-letters": letters_killed,
 }
 

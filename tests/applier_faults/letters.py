@@ -37,17 +37,12 @@ def letters_killed(site: Site, versions: Versions, quick: bool) -> Iterator[Resu
     site.cluster.kubectl("apply", "-k", _CRDS)
     site.cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
     try:
-        _restart(site)
+        site.restart()
         objects = (_STATUS,) if quick else (_SPEC, _STATUS, _STATE)
         yield from (_killed(site, versions, what, at) for what in objects for at in (BEFORE, AFTER))
     finally:
         site.cluster.kubectl("delete", "-k", _CRDS)
-        _restart(site)
-
-
-def _restart(site: Site) -> None:
-    site.delivery.kill()
-    site.delivery.start()
+        site.restart()
 
 
 def _killed(site: Site, versions: Versions, what: str, moment: str) -> Result:

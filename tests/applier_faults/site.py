@@ -94,6 +94,12 @@ class Site:
         path.write_text(json.dumps(document))
         return path
 
+    def restart(self, **more: str) -> None:
+        """Kill the applier and start it with `more` settings than usual."""
+        self.delivery.kill()
+        self.delivery.more = more
+        self.delivery.start()
+
     def state(self, application: str = "shop.test") -> dict[str, Any]:
         """What the applier wrote down about an application; {} where it never did."""
         selector = "stagepass.dev/record=application"

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import cycle
 
 from applier.failure import Kind, Reason
@@ -63,6 +64,9 @@ def api_server_killed(site: Site, versions: Versions, quick: bool) -> Iterator[R
             restarted = time.monotonic()
             await_applied(site, commit)
             applied = time.monotonic()
+            # The controllers' own wait, up to 30 s and more, is no doing of the applier.
+            site.delivery.wait(partial(_is_rolled_out, site, wanted.image), 120)
+            rolled_out = time.monotonic()
             await_passed(site, commit)
         ended = time.monotonic()
         yield Result(
@@ -71,8 +75,20 @@ def api_server_killed(site: Site, versions: Versions, quick: bool) -> Iterator[R
             writes=strike.writes,
             faults=1,
             failures=failures(site, before),
-            note=f"ready again: applied {applied - restarted:.1f} s, passed {ended - restarted:.1f} s later",
+            note=f"back after {restarted - killed:.1f} s, applied {applied - restarted:.1f} s later,"
+            f" rolled out by controllers {rolled_out - applied:.1f} s later,"
+            f" passed {ended - rolled_out:.1f} s later",
         ).beside(settle(site, wanted))
+
+
+def _is_rolled_out(site: Site, image: str) -> bool:
+    """By what the Deployment's controller says of the newest version."""
+    live = site.delivery.live("deployment", "web")
+    status = live.get("status", {})
+    (container,) = live["spec"]["template"]["spec"]["containers"]
+    seen = status.get("observedGeneration") == live["metadata"]["generation"]
+    counts = [status.get(each, 0) for each in ("replicas", "updatedReplicas", "availableReplicas")]
+    return seen and container["image"] == image and counts == [1, 1, 1]
 
 
 class _Strike:

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.applier_faults.site import Site
+from tests.applier_faults.site import API, Site
 from tests.cluster.test_applier_hostile import Shop
+from tests.simulators.proxy import PASS, Call, Fate
 
 pytestmark = pytest.mark.cluster
 
@@ -73,22 +74,39 @@ def stays(shop: Shop, files: dict[str, str], why: str) -> None:
     assert "deletionTimestamp" not in shop.delivery.live("pvc", "data")["metadata"]
 
 
+def fail_once(shop: Shop) -> list[Call]:
+    """The first deletion of the claim is answered by an error, after the other object is gone."""
+    failed: list[Call] = []
+
+    def rule(door: str, call: Call) -> Fate:
+        if door == API and call.method == "DELETE" and call.path.endswith("/data") and not failed:
+            failed.append(call)
+            return Fate(forward=False, status=503, body=b"{}")
+        return PASS
+
+    shop.site.rule = rule
+    return failed
+
+
 def test_a_volume_claim_is_deleted_once_the_commit_brings_its_approval(shop: Shop) -> None:
     uid = shop.delivery.live("pvc", "data")["metadata"]["uid"]
-    message = shop.refused(shop.files(), "PROTECTED_PRUNE")["message"]
+    message = shop.refused(shop.files(base=7), "PROTECTED_PRUNE")["message"]
 
     planned = shop.delivery.run("plan", "--pipeline", "shop", "--stage", "test", "--output", "json")
     document = json.loads(planned.stdout)
-    assert (planned.returncode, document["prune"]) == (1, [_NAME])
+    assert (planned.returncode, document["prune"]) == (1, ["core/ConfigMap/shop/base-7", _NAME])
     assert document["blocked"][0]["message"] == message
 
     approval = approve(shop, message, "staging")
-    stays(shop, {**shop.files(), **approve(shop, message, "ci")}, "ci does not count here")
-    stays(shop, {**shop.files(base=7), **approval}, "signed for another digest")
+    stays(shop, {**shop.files(base=7), **approve(shop, message, "ci")}, "ci does not count here")
+    stays(shop, {**shop.files(base=6), **approval}, "signed for another digest")
     assert shop.delivery.live("configmap", "base-7")
 
-    good = shop.team.commit({**shop.files(), **approval}, "move to another volume")
+    failed = fail_once(shop)
+    good = shop.team.commit({**shop.files(base=7), **approval}, "move to another volume")
     shop.delivery.wait_applied(good)
+    assert failed
+    assert not shop.delivery.live("configmap", "base-7")
 
     going = shop.delivery.live("pvc", "data")["metadata"]
     assert (going["uid"], "deletionTimestamp" in going) == (uid, True)
