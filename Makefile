@@ -73,6 +73,10 @@ bench: setup ## ratios measured side by side in one run
 vectors: setup ## try every known way past the gate and print what came of it
 	@$(BIN)/python -m tests.vectors
 
+.PHONY: applier-vectors
+applier-vectors: setup ## print what hostile Git content may do to the applier, and where that is tested
+	@$(BIN)/python -m tests.applier.vectors
+
 .PHONY: lock
 lock: ## pin the requirements again, with hashes (needs uv)
 	@for name in run applier dev; do uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header \

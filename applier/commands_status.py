@@ -23,6 +23,7 @@ _SHORT = 12
 _HEADINGS = (
     "APPLICATION",
     "READY",
+    "APPLY",
     "APPLIED",
     "HEALTHY SINCE",
     "PASSED",
@@ -68,7 +69,8 @@ def _row(name: str, state: State, *, suspended: bool, letters: int) -> dict[str,
         "passed": _version(state.passed, state.passed_at),
         "waiting": _waiting(state),
         "deadLetters": letters,
-        "superseded": len(state.superseded),
+        "apply": state.apply or None,
+        "superseded": [entry.to_document() for entry in state.superseded],
     }
 
 
@@ -116,6 +118,7 @@ def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         row["application"],
         "yes" if row["ready"] else "no",
+        row["apply"] or "",
         _commit(row["applied"]),
         row["healthySince"] or "",
         _commit(row["passed"]),

@@ -88,8 +88,9 @@ class Notes:
             if failure.reason.kind is Kind.PERMANENT and trouble.attempts >= MAX_ATTEMPTS:
                 trouble = replace(trouble, retry=None, dead=True)
                 self._reporter.dead(application, trouble)
-        if not _same(before, trouble):
-            self._store.put(application.name, replace(state, trouble=trouble))
+        noted = replace(state, apply=application.source.apply_rule)
+        if noted != state or not _same(before, trouble):
+            self._store.put(application.name, replace(noted, trouble=trouble))
         return wake
 
     def blocked_until(self, failure: Failure, now: datetime) -> datetime:

@@ -131,6 +131,7 @@ class Reconciler:
         return self._services.store.get(application.name)
 
     def _put(self, application: Application, state: State) -> None:
+        state = replace(state, apply=application.source.apply_rule)
         self._services.store.put(application.name, state)
 
     def _choose(self, application: Application, verifier: Verifier, now: datetime) -> Goal:
@@ -184,14 +185,15 @@ class Reconciler:
         owned = state.inventory.with_planned(target.objects).with_uids(uids)
         is_new = state.applied != target.version
         idle = not (planned.writes or planned.going or planned.forgotten)
-        if not is_new and idle and owned == state.inventory:
+        owning = replace(state, inventory=owned, apply=application.source.apply_rule)
+        if not is_new and idle and owning == state:
             return
         native = state.native if goal.decided is None else goal.decided.native
         writes = [*planned.create, *planned.update]
         if goal.decided is None and writes:  # drift: what may be mended is judged by today's policy
             chooser.check(application, target)
             chooser.decide_again(application, verifier, writes, now)
-        state = self._begin(application, replace(state, inventory=owned), goal, target, now)
+        state = self._begin(application, owning, goal, target, now)
         if goal.decided is not None and native and application.stage.signed_by:
             images = goal.decided.images
             self._services.signer.enter(application, verifier.policy, images, now)

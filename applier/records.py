@@ -7,23 +7,17 @@ Without their CRD there are none, and everything else goes on.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from applier.cluster import Cluster, Resource
-from applier.failure import Failure
+from applier.cluster import Cluster
+from applier.records_events import send
 from applier.records_letters import VERSION, apply_status, served
-from applier.records_status import Event, events, is_news
+from applier.records_status import events, is_news
 from applier.records_wishes import Record, Sorted, sort
-from applier.rules import FIELD_MANAGER, members
-from stagepass import log
-from stagepass.clock import format_time
-
-_EVENTS = Resource("", "v1", "Event", "events", namespaced=True)
-_MAX_MESSAGE = 1000
+from applier.rules import members
 
 
 class Applications:
@@ -75,35 +69,12 @@ class Applications:
             self._writes += 1
             live = members(written.get("status"))
             self._records[record.name] = replace(known, status=live)
-        for event in events(known.status, status):
-            self._send(record, event, now)
-
-    def _send(self, record: Record, event: Event, now: datetime) -> None:
-        """An event is news for people: losing one costs nothing else."""
-        at = format_time(now)
-        body = {
-            "apiVersion": "v1",
-            "kind": "Event",
-            "metadata": {
-                "name": f"{record.name[:200]}.{time.time_ns():x}",
-                "namespace": self._namespace,
-            },
-            "involvedObject": {
-                "apiVersion": VERSION,
-                "kind": "Application",
-                "namespace": self._namespace,
-                "name": record.name,
-                "uid": record.uid,
-            },
-            "type": "Warning" if event.warning else "Normal",
-            "reason": event.reason,
-            "message": event.message[:_MAX_MESSAGE],
-            "source": {"component": FIELD_MANAGER},
-            "firstTimestamp": at,
-            "lastTimestamp": at,
-            "count": 1,
+        about = {
+            "apiVersion": VERSION,
+            "kind": "Application",
+            "namespace": self._namespace,
+            "name": record.name,
+            "uid": record.uid,
         }
-        try:
-            self._cluster.request("POST", _EVENTS.path(self._namespace), body, about="an event")
-        except Failure as failure:
-            log.error("applier.event_lost", application=record.application, error=str(failure))
+        for event in events(known.status, status):
+            send(self._cluster, about, event, now)

@@ -18,6 +18,8 @@ from applier.deadletters import Letter, LetterState
 from applier.failure import Failure, Reason
 from applier.health_status import whole
 from applier.records_conditions import Said, conditions
+from applier.records_events import send
+from applier.records_status import Event
 from applier.rules import DOMAIN, FIELD_MANAGER, members
 from applier.store import KIND_LABEL
 from stagepass import log
@@ -92,8 +94,8 @@ class ObjectLetters:
         )
 
     def put(self, letter: Letter, now: datetime) -> None:
-        """See `Letters`. Two writes, the second without effect on anything but the status."""
-        head = {
+        """See `Letters`. Two writes, the second of the status alone, and an event of a new state."""
+        head: dict[str, Any] = {
             "apiVersion": VERSION,
             "kind": "DeadLetter",
             "metadata": {"name": letter.name, "namespace": self._namespace},
@@ -110,6 +112,14 @@ class ObjectLetters:
             ),
         }
         apply_status(self._cluster, self._resource, {**head, "status": status})
+        if members(written.get("status")).get("state") != letter.state:
+            about = {
+                "apiVersion": VERSION,
+                "kind": "DeadLetter",
+                **head["metadata"],
+                "uid": written["metadata"]["uid"],
+            }
+            send(self._cluster, about, _event(letter), now)
 
     def ask(self, name: str, *, redrive: str = "", close: str = "") -> None:
         """See `Letters`."""
@@ -179,6 +189,12 @@ def apply_status(
         content_type="application/apply-patch+yaml",
         about=f"{resource.group}/{resource.kind}/{metadata['namespace']}/{metadata['name']}",
     )
+
+
+def _event(letter: Letter) -> Event:
+    if letter.state is LetterState.OPEN:
+        return Event(True, letter.reason.name, letter.message)
+    return Event(False, str(letter.state), letter.because)
 
 
 def _said(letter: Letter) -> list[Said]:

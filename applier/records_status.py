@@ -57,6 +57,7 @@ def status_of(record: Record, state: State, now: datetime) -> dict[str, Any]:
         "healthySince": state.healthy_since and format_time(state.healthy_since),
         "passed": _version(state.passed, state.passed_at),
         "waiting": _waiting(trouble),
+        "apply": state.apply or None,
         "superseded": len(state.superseded),
     }
     return {key: value for key, value in found.items() if value is not None}

@@ -44,6 +44,11 @@ class Superseded:
     at: datetime
     phase: str
 
+    def to_document(self) -> dict[str, Any]:
+        """One flat object: the version's members, `by`, `at` and `phase`."""
+        found = _version(self.version) or {}
+        return {**found, "by": self.by, "at": format_time(self.at), "phase": self.phase}
+
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
@@ -90,7 +95,8 @@ class State:
     `native` says that every image of `applied` was admitted by its evidence, without an exception.
     `healthy_since` is the start of unbroken health, None while there is none, and `soak` what ran
     meanwhile, without the time of the last look. `passed` is the version
-    for which every pass is signed and read back.
+    for which every pass is signed and read back. `apply` is the source's rule for one invalid object
+    among many, "" before the first step.
     """
 
     inventory: Inventory = field(default_factory=Inventory)
@@ -104,6 +110,7 @@ class State:
     passed_at: datetime | None = None
     trouble: Trouble | None = None
     superseded: tuple[Superseded, ...] = ()
+    apply: str = ""
 
     def overtaken(self, version: Version, by: Version, now: datetime, phase: str) -> State:
         """With one more overtaken revision on its list; each stands there once."""
@@ -127,15 +134,8 @@ class State:
                 "passed": _version(self.passed),
                 "passedAt": _time(self.passed_at),
                 "trouble": _trouble(self.trouble),
-                "superseded": [
-                    {
-                        **(_version(entry.version) or {}),
-                        "by": entry.by,
-                        "at": _time(entry.at),
-                        "phase": entry.phase,
-                    }
-                    for entry in self.superseded
-                ],
+                "superseded": [entry.to_document() for entry in self.superseded],
+                "apply": self.apply,
             }
         ).decode()
 
@@ -160,6 +160,7 @@ class State:
                 passed_at=_read_time(document["passedAt"]),
                 trouble=_read_trouble(document["trouble"]),
                 superseded=tuple(map(_read_superseded, document["superseded"])),
+                apply=document.get("apply", ""),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"a state without a whole {error}") from error

@@ -53,6 +53,11 @@ class Source:
     takeover: frozenset[str] = frozenset()
     needs_sandbox: bool = True
 
+    @property
+    def apply_rule(self) -> str:
+        """A key of `APPLY_RULES`."""
+        return _ALL_OR_NOTHING if self.all_or_nothing else _WHAT_CAN_BE
+
 
 def parse_url(text: str) -> str:
     """A URL that Git is given. Raises `InputError` for `ext::` and whatever else could run something."""

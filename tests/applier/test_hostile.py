@@ -130,7 +130,7 @@ def test_hooks_filters_and_attributes_are_inert(server: GitServer, tmp_path: Pat
         found = mirror(server.url("deploy"), tmp_path / "mirrors")
         found.fetch([MAIN], timeout=30)
         path = next((tmp_path / "mirrors").glob("*.git"))
-        _arm(path, script, url)
+        arm(path, script, url)
         files["c.txt"] = b"c"
         repository.commit("main", files)
 
@@ -141,7 +141,7 @@ def test_hooks_filters_and_attributes_are_inert(server: GitServer, tmp_path: Pat
     assert not canary.exists()
 
 
-def _arm(path: Path, script: str, url: str) -> None:
+def arm(path: Path, script: str, url: str) -> None:
     """Hooks and settings as a template or an attacker in the mirror's directory would leave them."""
     (path / "hooks").mkdir()
     for name in _HOOKS:

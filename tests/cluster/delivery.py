@@ -155,6 +155,7 @@ class Delivery:
         self.log_file = directory / "applier.log"
         self.kubeconfig = cluster.directory / "kubeconfig"
         self.more: dict[str, str] = {}
+        self.options: tuple[str, ...] = ()
         self._process: subprocess.Popen[bytes] | None = None
         self._running = ExitStack()
 
@@ -206,14 +207,14 @@ class Delivery:
         )
 
     def start(self) -> None:
-        """Start the applier."""
+        """Start the applier, with `options`."""
         setpriv = shutil.which("setpriv")
         leash = [setpriv, "--pdeathsig=KILL"] if setpriv else []
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 [
                     *(*leash, sys.executable, "-m", "applier", "run"),
-                    *("--kubeconfig", str(self.kubeconfig)),
+                    *("--kubeconfig", str(self.kubeconfig), *self.options),
                 ],
                 cwd=ROOT,
                 env=self.environment(),

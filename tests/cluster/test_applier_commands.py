@@ -66,6 +66,18 @@ def test_a_version_that_is_given_up_becomes_one_letter_and_resolves_itself(site:
     [letter] = [e for e in site.letters() if e["revision"]["commit"] == bad]
     assert letter["state"] == "Resolved"
     assert letter["because"]
+    site.delivery.wait(lambda: len(_told(site, letter["name"])) > 1)
+    given_up, resolved = _told(site, letter["name"])  # each once, also across the kill
+    assert given_up == ("Warning", "OBJECT_REFUSED", letter["message"])
+    assert resolved == ("Normal", "Resolved", letter["because"])
+
+
+def _told(site: Site, letter: str) -> list[tuple[str, str, str]]:
+    """(type, reason, message) of a letter's events, oldest first."""
+    found = json.loads(site.kubectl("get", "events", "-o", "json"))["items"]
+    ours = [e for e in found if e["involvedObject"]["name"] == letter]
+    ours.sort(key=lambda each: each["lastTimestamp"])
+    return [(each["type"], each["reason"], each["message"]) for each in ours]
 
 
 def test_a_letter_is_tried_again_and_closed(site: Site) -> None:

@@ -33,6 +33,7 @@ def test_an_application_object_says_how_it_stands(site: Site) -> None:
     assert found["status"]["applied"]["commit"] == commit
     assert found["status"]["passed"]["commit"] == commit
     assert found["status"]["observedGeneration"] == found["metadata"]["generation"]
+    assert found["status"]["apply"] == "all-or-nothing"
     heading, row = site.kubectl("get", "applications").splitlines()
     assert heading.split() == ["NAME", "PIPELINE", "STAGE", "READY", "REASON", "APPLIED", "AGE"]
     assert row.split()[:6] == ["shop-test", "shop", "test", "True", "Applied", commit]

@@ -182,7 +182,6 @@ class TestThreads:
             assert list(answers) == [([[bytes([n]) for n in range(4)]], None)] * 32
 
     def test_closing_ends_the_threads(self, client: RegistryClient, shop: Shop) -> None:
-        before = threading.active_count()
         with RegistrySource(client) as source:
             shop.attach(b"good")
             shop.attach(b"better")
@@ -190,6 +189,6 @@ class TestThreads:
             names = [thread.name for thread in threading.enumerate()]
             for what in ("registry", "connect"):
                 assert any(name.startswith(f"{what} 127.0.0.1:") for name in names)
+        # By name, not by number: the registry's own threads end when they like.
         names = [thread.name for thread in threading.enumerate()]
-        assert not any(name.startswith("registry 127.0.0.1:") for name in names)
-        assert threading.active_count() <= before + 1
+        assert not any(name.startswith(("registry 127.", "connect 127.")) for name in names)

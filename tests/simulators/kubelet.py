@@ -2,8 +2,8 @@
 A kubelet's stand-in: what a node would report about each Pod of a cluster, written to its status.
 
 It runs nothing. By default every container is ready with the image that was asked for; `faults` make
-some images fail to be pulled, crash, or never get ready. Pods stay without a node: such a Pod is
-deleted at once without a kubelet, and readiness does not ask for one.
+some images fail to be pulled, crash, end with an error, or never get ready. Pods stay without a node:
+such a Pod is deleted at once without a kubelet, and readiness does not ask for one.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 _POLL_SECONDS = 0.1
+_ENDED = ("Succeeded", "Failed")
 _LISTS = (("containers", "containerStatuses"), ("initContainers", "initContainerStatuses"))
 
 
@@ -29,6 +30,8 @@ class KubeletFaults:
 
     unpullable: set[str] = field(default_factory=set)
     crashing: set[str] = field(default_factory=set)
+    failing: set[str] = field(default_factory=set)
+    """Of a Job: its containers end with exit code 1."""
     slow: set[str] = field(default_factory=set)
     """Never ready, and nothing says why."""
 
@@ -72,7 +75,7 @@ class Kubelet:
 
     def _report(self, connection: http.client.HTTPSConnection, pod: dict[str, Any]) -> None:
         metadata, status = pod["metadata"], self._status(pod)
-        if metadata.get("deletionTimestamp") or pod.get("status", {}).get("phase") == "Succeeded":
+        if metadata.get("deletionTimestamp") or pod.get("status", {}).get("phase") in _ENDED:
             return
         text = json.dumps(status, sort_keys=True)
         if self._told.get(metadata["uid"]) == text:
@@ -92,11 +95,7 @@ class Kubelet:
         ready = all(each["ready"] for each in statuses["containerStatuses"])
         is_job = any(o["kind"] == "Job" for o in pod["metadata"].get("ownerReferences") or [])
         if is_job and ready:
-            ended = {"terminated": {"exitCode": 0, "reason": "Completed"}}
-            done = [
-                {**each, "ready": False, "state": ended} for each in statuses["containerStatuses"]
-            ]
-            return {"phase": "Succeeded", "conditions": [], "containerStatuses": done}
+            return self._ended(statuses["containerStatuses"])
         for each in statuses["initContainerStatuses"]:
             each["state"] = {"terminated": {"exitCode": 0, "reason": "Completed"}}
         kinds = ("Initialized", "PodScheduled", "ContainersReady", "Ready")
@@ -107,6 +106,16 @@ class Kubelet:
             "conditions": [{"type": k, "status": str(v)} for k, v in truth.items()],
             **statuses,
         }
+
+    def _ended(self, containers: list[dict[str, Any]]) -> dict[str, Any]:
+        images = [each["image"] for each in containers]
+        failed = any(name in image for name in self.faults.failing for image in images)
+        how = (
+            {"exitCode": 1, "reason": "Error"} if failed else {"exitCode": 0, "reason": "Completed"}
+        )
+        done = [{**each, "ready": False, "state": {"terminated": how}} for each in containers]
+        phase = "Failed" if failed else "Succeeded"
+        return {"phase": phase, "conditions": [], "containerStatuses": done}
 
     def _container(self, container: dict[str, Any]) -> dict[str, Any]:
         image = container["image"]
