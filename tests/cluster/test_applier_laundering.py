@@ -284,8 +284,8 @@ def test_a_soak_outlives_a_short_absence_of_the_applier(place: Place) -> None:
     image = place.team.attest(place.team.image())
     commit = place.commit(deployment(image))
     place.wait_for(commit, "SOAKING")
-    began = place.delivery.last()["message"]
     time.sleep(4)
+    began = place.delivery.last()["message"]
 
     place.delivery.kill()
     place.delivery.start()
