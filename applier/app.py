@@ -118,11 +118,8 @@ def make_loop(settings: Settings, cluster: Cluster, only: str = "") -> Loop:
     feed = make_feed(settings, cluster, repositories, evidence.verifier)
     feed.poll()
     live = Live(cluster)
-    chooser = Chooser(
-        cluster,
-        TreeRenderer(settings.kubectl),
-        frozenset({settings.namespace, settings.gate_namespace, "kube-system"}),
-    )
+    renderer = TreeRenderer(settings.kubectl)
+    chooser = Chooser(cluster, renderer, settings.forbidden_namespaces)
     signer = Signer(settings.key, settings.cluster, cluster.uid(), evidence.about, evidence.store)
     soaks = Soaks(cluster, settings.namespace, store)
     soaks.load()

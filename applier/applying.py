@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from applier.cluster import Account, Cluster, Resource
+from applier.cluster import Cluster, Resource
 from applier.compare import differs
 from applier.failure import Failure, Kind, Reason
 from applier.health import Status, health
@@ -23,6 +23,7 @@ from applier.objects import apply_order
 from applier.plan import Plan
 from applier.rules import CRD, FIELD_MANAGER, Object, identity
 from stagepass.manifest import ObjectId
+from stagepass.policy.source import ServiceAccount
 
 _THREADS = 4  # the knee on two cores (applier-baseline section 4)
 _WAIT_SECONDS, _POLL_SECONDS = 10.0, 0.1
@@ -31,10 +32,9 @@ _AWAITED = {CRD, ("", "Namespace")}
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """`inventory` is what is owned now; `going` are deletions that the API server is still at."""
+    """`inventory` is what is owned now, with what the API server is still deleting."""
 
     inventory: Inventory
-    going: tuple[Entry, ...]
     failures: tuple[Failure, ...]
 
 
@@ -42,7 +42,7 @@ class Applying:
     """Writes as one service account. One for each application and step."""
 
     def __init__(
-        self, cluster: Cluster, live: Live, account: Account, takeover: frozenset[ObjectId]
+        self, cluster: Cluster, live: Live, account: ServiceAccount, takeover: frozenset[ObjectId]
     ) -> None:
         self._cluster, self._live = cluster, live
         self._account, self._takeover = account, takeover
@@ -53,13 +53,10 @@ class Applying:
 
         It costs as much as the apply itself, so only all-or-nothing sources pay for it.
         """
-        made = {(each["kind"], each["metadata"]["name"]) for each in objects}
+        comes_first = any(_kind(each) in _AWAITED for each in objects)
         for failure in self._each(objects, self._rehearse):
             missing = failure.reason in (Reason.NAMESPACE_MISSING, Reason.KIND_UNKNOWN)
-            if not (
-                missing
-                and any(kind in ("Namespace", "CustomResourceDefinition") for kind, _ in made)
-            ):
+            if not (missing and comes_first):
                 raise failure
 
     def carry_out(self, plan: Plan, inventory: Inventory) -> Applied:
@@ -74,24 +71,21 @@ class Applying:
             failures += self._await(awaited)
         inventory = inventory.with_uids(uids)
         if failures:
-            return Applied(inventory, (), tuple(failures))
+            return Applied(inventory, tuple(failures))
         return self._prune(plan, inventory)
 
     def _prune(self, plan: Plan, inventory: Inventory) -> Applied:
         failures: list[Failure] = []
-        going: list[Entry] = []
         gone = {entry.id for entry in plan.forgotten}
         for entry in (*plan.prune, *plan.going):
             try:
                 if self._delete(entry):
                     gone.add(entry.id)
-                else:
-                    going.append(entry)
             except Failure as failure:
                 failures.append(failure)
         # Whole or not at all: an approval is of the set, and what is gone is found out again.
         left = inventory if failures else inventory.without(gone)
-        return Applied(left, tuple(going), tuple(failures))
+        return Applied(left, tuple(failures))
 
     def _each(self, objects: Sequence[Object], do: Callable[[Object], None]) -> list[Failure]:
         """Do it to all, several at a time; what failed, in the order of the objects."""
@@ -114,10 +108,8 @@ class Applying:
         return self._cluster.resource(document["apiVersion"], document["kind"])
 
     def _rehearse(self, document: Object) -> None:
-        force = (
-            ObjectId.of(document) in self._takeover
-        )  # as the apply itself, or it proves another thing
         resource = self._resource(document)
+        force = ObjectId.of(document) in self._takeover  # as the apply, or it proves another thing
         self._cluster.apply(resource, document, account=self._account, dry_run=True, force=force)
 
     def _apply(self, document: Object, uids: dict[ObjectId, str]) -> None:
@@ -138,7 +130,7 @@ class Applying:
     def _read_back(self, resource: Resource, document: Object, failure: Failure) -> dict[str, Any]:
         """The object, where the write took effect although its answer was lost; else the failure."""
         found = ObjectId.of(document)
-        account = self._account if resource.kind == "Secret" else None
+        account = self._account if resource.is_secret else None
         live = self._cluster.get(resource, found.namespace, found.name, account=account)
         if live is None or differs(document, live, FIELD_MANAGER):
             raise failure

@@ -23,6 +23,7 @@ from applier.classify import classify
 from applier.failure import Failure, Reason
 from applier.rules import FIELD_MANAGER, Object, identity
 from stagepass.manifest import ObjectId
+from stagepass.policy.source import ServiceAccount
 
 _TIMEOUT_SECONDS = 30.0
 _CONNECTIONS = 48
@@ -40,6 +41,11 @@ class Resource:
     namespaced: bool
 
     @property
+    def is_secret(self) -> bool:
+        """Whether only the application's own account may read it: the applier itself may not."""
+        return (self.group, self.kind) == ("", "Secret")
+
+    @property
     def api_version(self) -> str:
         """As objects write it."""
         return f"{self.group}/{self.version}" if self.group else self.version
@@ -49,19 +55,6 @@ class Resource:
         root = f"/apis/{self.group}" if self.group else "/api"
         inside = f"/namespaces/{quote(namespace)}" if self.namespaced and namespace else ""
         return f"{root}/{self.version}{inside}/{self.plural}" + (f"/{quote(name)}" if name else "")
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """A service account to act as, so that its rights bound what a source may do."""
-
-    namespace: str
-    name: str
-
-    @property
-    def user(self) -> str:
-        """The user name that the API server knows it by."""
-        return f"system:serviceaccount:{self.namespace}:{self.name}"
 
 
 class Cluster:
@@ -98,7 +91,7 @@ class Cluster:
         *,
         query: Sequence[tuple[str, str]] = (),
         content_type: str = "application/json",
-        account: Account | None = None,
+        account: ServiceAccount | None = None,
         about: str = "",
     ) -> dict[str, Any]:
         """The decoded answer of one request. `about` names its object in a failure."""
@@ -161,7 +154,7 @@ class Cluster:
         *,
         namespace: str = "",
         selector: str = "",
-        account: Account | None = None,
+        account: ServiceAccount | None = None,
     ) -> list[dict[str, Any]]:
         """All objects of a kind as they are now, whole, with kind and apiVersion filled in."""
         found, _ = self.listed(resource, namespace=namespace, selector=selector, account=account)
@@ -173,7 +166,7 @@ class Cluster:
         *,
         namespace: str = "",
         selector: str = "",
-        account: Account | None = None,
+        account: ServiceAccount | None = None,
         not_older: str = "",
     ) -> tuple[Sequence[dict[str, Any]], str]:
         """
@@ -195,9 +188,14 @@ class Cluster:
         return items, str((answer.get("metadata") or {}).get("resourceVersion", ""))
 
     def get(
-        self, resource: Resource, namespace: str, name: str, *, account: Account | None = None
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        *,
+        account: ServiceAccount | None = None,
     ) -> dict[str, Any] | None:
-        """One object, None where there is none."""
+        """One object as `account`, else as the applier itself; None where there is none."""
         about = identity(ObjectId(resource.group, resource.kind, namespace, name))
         try:
             return self.request("GET", resource.path(namespace, name), account=account, about=about)
@@ -211,7 +209,7 @@ class Cluster:
         resource: Resource,
         document: Object,
         *,
-        account: Account | None,
+        account: ServiceAccount | None,
         dry_run: bool = False,
         force: bool = False,
     ) -> dict[str, Any]:
@@ -231,7 +229,7 @@ class Cluster:
         )
 
     def delete(
-        self, resource: Resource, wanted: ObjectId, uid: str, *, account: Account | None
+        self, resource: Resource, wanted: ObjectId, uid: str, *, account: ServiceAccount | None
     ) -> bool:
         """
         Ask for the deletion of exactly the object with that UID, dependents first.

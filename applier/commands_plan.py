@@ -13,7 +13,7 @@ from typing import Any
 
 from applier.app import Evidence, make_repositories
 from applier.application import Application, applications, name_of
-from applier.cluster import Account, Cluster
+from applier.cluster import Cluster
 from applier.commands_show import print_facts, print_json, print_table
 from applier.delivery import Delivery
 from applier.failure import Failure, Kind, Reason
@@ -101,8 +101,8 @@ def _preview(
     state, source = store.get(application.name), application.source
     seen = SeenStore(cluster, settings.namespace).load()
     repositories = make_repositories(settings, seen, lambda _: None)
-    forbidden = frozenset({settings.namespace, settings.gate_namespace, "kube-system"})
-    chooser = Chooser(cluster, TreeRenderer(settings.kubectl), forbidden)
+    renderer = TreeRenderer(settings.kubectl)
+    chooser = Chooser(cluster, renderer, settings.forbidden_namespaces)
     blocked: list[tuple[Version | None, Failure]] = []
     version = None
     try:
@@ -135,8 +135,8 @@ def _plan(
     state: State,
     now: datetime,
 ) -> Plan:
-    account = Account(application.source.account.namespace, application.source.account.name)
-    found = observe(cluster, Live(cluster), target.objects, state.inventory, account)
+    live, account = Live(cluster), application.source.account
+    found = observe(cluster, live, target.objects, state.inventory, account)
     return chooser.plan(application, policy, mirror, target, found, state, now)
 
 

@@ -146,16 +146,6 @@ class Chooser:
         with self._lock:
             self._refused = {k: f for k, f in self._refused.items() if k[0] != name}
 
-    def decide_again(
-        self,
-        application: Application,
-        verifier: Verifier,
-        objects: Sequence[Object],
-        now: datetime,
-    ) -> Decided:
-        """Today's decision about objects of a version that was applied before. Raises `Failure`."""
-        return decide(application, verifier, objects, now)
-
     def check(self, application: Application, target: Rendered) -> None:
         """Whether today's policy still lets the source bring all of it. Raises OBJECT_REFUSED."""
         objects = unlabelled(target.objects)

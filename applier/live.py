@@ -13,11 +13,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from applier.cluster import Account, Cluster, Resource
+from applier.cluster import Cluster, Resource
 from applier.rules import LABEL
 from stagepass.manifest import ObjectId
+from stagepass.policy.source import ServiceAccount
 
-_SECRET = ("", "Secret")
 _Kind = tuple[str, str]
 _Key = tuple[str, str, str, str, str]
 
@@ -58,19 +58,21 @@ class Live:
         self._lock = threading.Lock()
 
     def owned(
-        self, resource: Resource, namespaces: Iterable[str], account: Account
+        self, resource: Resource, namespaces: Iterable[str], account: ServiceAccount
     ) -> dict[ObjectId, Any]:
         """Everything of a kind that some application applied; of Secrets, in those namespaces."""
-        if not _is_secret(resource):
+        if not resource.is_secret:
             return self._list(resource, "", LABEL, None)
         found: dict[ObjectId, Any] = {}
         for namespace in namespaces:
             found |= self._list(resource, namespace, LABEL, account)
         return found
 
-    def all(self, resource: Resource, namespace: str, account: Account) -> dict[ObjectId, Any]:
+    def all(
+        self, resource: Resource, namespace: str, account: ServiceAccount
+    ) -> dict[ObjectId, Any]:
         """Everything of a kind in a namespace, whoever made it."""
-        return self._list(resource, namespace, "", account if _is_secret(resource) else None)
+        return self._list(resource, namespace, "", account if resource.is_secret else None)
 
     def changed(self, resource: Resource) -> None:
         """Something of the kind was written: what was read before says nothing any more."""
@@ -80,7 +82,7 @@ class Live:
     def wrote(self, resource: Resource, answer: dict[str, Any]) -> None:
         """An apply was answered with the object: nobody needs to ask for it again."""
         kind, version = (resource.api_version, resource.plural), _number(answer["metadata"])
-        if version < 0 or _is_secret(resource) or self._is_served_otherwise(kind):
+        if version < 0 or resource.is_secret or self._is_served_otherwise(kind):
             self.changed(resource)
             return
         written = _Written(answer, version, time.monotonic())
@@ -96,7 +98,7 @@ class Live:
             return any(key[1] == kind[1] and key[0] != kind[0] for key in self._lists)
 
     def _list(
-        self, resource: Resource, namespace: str, selector: str, account: Account | None
+        self, resource: Resource, namespace: str, selector: str, account: ServiceAccount | None
     ) -> dict[ObjectId, Any]:
         user = account.user if account else ""
         key = (resource.api_version, resource.plural, namespace, selector, user)
@@ -143,10 +145,6 @@ class Live:
         written = self._written.get(kind, {})
         for found in [f for f, each in written.items() if now - each.at > 2 * self._max_age]:
             del written[found]
-
-
-def _is_secret(resource: Resource) -> bool:
-    return (resource.group, resource.kind) == _SECRET
 
 
 def _number(metadata: Mapping[str, Any]) -> int:

@@ -85,7 +85,6 @@ class Loop:
         self._busy: set[str] = set()
         self._turns = Turns(pace.fetch)
         self._changed = threading.Condition()
-        self._stopped = False
 
     def run(self, stop: threading.Event, beat: Callable[[], object] = lambda: None) -> None:
         """Returns once `stop` is set and every step that had begun is over; `beat` hears of each turn."""
@@ -103,7 +102,6 @@ class Loop:
                     workers.submit(self._poll)
                 self._sleep()
         finally:
-            self._stopped = True
             fetchers.shutdown(wait=True, cancel_futures=True)
             workers.shutdown(wait=True, cancel_futures=True)
 

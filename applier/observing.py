@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from applier.cluster import Account, Cluster, Resource
+from applier.cluster import Cluster, Resource
 from applier.failure import Failure, Reason
 from applier.inventory import Inventory
 from applier.live import Live
 from applier.rules import Object
 from stagepass.manifest import ObjectId
+from stagepass.policy.source import ServiceAccount
 
 
 def observe(
@@ -17,7 +18,7 @@ def observe(
     live: Live,
     objects: Sequence[Object],
     inventory: Inventory,
-    account: Account,
+    account: ServiceAccount,
 ) -> dict[ObjectId, Object]:
     """
     The live ones among `objects` and the entries of `inventory`; what is missing does not exist.
@@ -38,8 +39,9 @@ def observe(
     wanted_now = set(map(ObjectId.of, objects))
     for lost in sorted(resources.keys() - found.keys() - wanted_now):
         # What is taken for gone leaves the inventory for good: a list may lag, a GET does not.
-        as_account = account if (lost.group, lost.kind) == ("", "Secret") else None
-        there = cluster.get(resources[lost], lost.namespace, lost.name, account=as_account)
+        resource = resources[lost]
+        as_account = account if resource.is_secret else None
+        there = cluster.get(resource, lost.namespace, lost.name, account=as_account)
         found |= {lost: there} if there else {}
     return found
 

@@ -7,43 +7,33 @@ same thing, so that a crash between storing it and remembering that costs one se
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from applier.application import Application
 from applier.failure import Failure, Reason
-from applier.predecessor import entered_before
 from applier.state import Version
-from stagepass.attesting import Signed, read_back, sign
-from stagepass.attestor import KeyRing
+from applier.statements import Kept, OwnStatements, Sources, Store
 from stagepass.digest import Digest, ImageRef
-from stagepass.errors import AttestationError, InputError, Unavailable
-from stagepass.evidence import Attestation, Candidate, Deadline, EvidenceSource
+from stagepass.errors import AttestationError, Unavailable
+from stagepass.evidence import Candidate, Deadline
 from stagepass.policy.model import PolicySet
 from stagepass.policy.signers import may_sign
 from stagepass.predicates.entered import StageEntered
 from stagepass.predicates.environment import Environment
 from stagepass.predicates.members import STAGE_ENTERED, STAGE_PASSED
 from stagepass.predicates.passed import PassDetails, StagePassed
+from stagepass.receipts import entry
 from stagepass.signing import PrivateKey
 from stagepass.stage import Place
-from stagepass.statement import Statement
 from stagepass.verifier import Verifier
 
 _SECONDS = 30.0
 _RECEIPT_LIFE = timedelta(days=30)
 _RENEW_BEFORE = timedelta(days=10)
 _PASS_LIFE = timedelta(days=90)
-
-Sources = Callable[[ImageRef], Sequence[EvidenceSource]]
-"""Where statements about an image are looked for."""
-Store = Callable[[Signed, datetime, Deadline, Collection[int] | None], None]
-"""
-Puts a bundle where the other clusters look, and reads it back: into all sources, or those numbers.
-Raises `StagepassError`.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +44,6 @@ class Ran:
     digest: Digest
     namespace: str
     observed: tuple[datetime, datetime]
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """A statement of ours, as it was found, and the numbers of the sources that hold it."""
-
-    data: bytes
-    statement: Statement
-    sources: set[int]
 
 
 class Signer:
@@ -77,7 +58,7 @@ class Signer:
         store: Store,
     ) -> None:
         self._key, self._cluster, self._uid = key, cluster, uid
-        self._sources, self._store = sources, store
+        self._sources, self._statements = sources, OwnStatements(key, sources, store)
         self._renew: dict[tuple[str, str, str], datetime] = {}
 
     def enter(
@@ -99,28 +80,28 @@ class Signer:
             self._check(application, policy, now)
             entered, ends = self._receipt(application, image, digest, namespace, now)
             if ends is None or ends - now < _RENEW_BEFORE:
-                place = Environment(self._cluster, self._uid, namespace)
                 if ends is None:
-                    sources = self._sources(image)
-                    entered = entered_before(application, policy, image, place, sources, now)
+                    entered = self._entry_before(application, policy, image, namespace, now)
+                place = Environment(self._cluster, self._uid, namespace)
                 ends = now + _RECEIPT_LIFE
                 claim = StageEntered(
                     application.pipeline.name, application.stage.name, place, entered or now, ends
                 )
                 text = claim.compose(policy.revision, ())
-                self._publish(image, digest, STAGE_ENTERED, text, StageEntered.parse, now)
+                self._statements.publish(
+                    image, digest, STAGE_ENTERED, text, StageEntered.parse, now
+                )
             self._renew[key] = ends - _RENEW_BEFORE
 
     def sign_passes(
         self,
         application: Application,
-        verifier: Verifier,
+        policy: PolicySet,
         version: Version,
         ran: Sequence[Ran],
         now: datetime,
-    ) -> int:
-        """Sign that each of `ran` passed the stage; how many were new. Raises `Failure`."""
-        policy, new = verifier.policy, 0
+    ) -> None:
+        """Sign that each of `ran` passed the stage, unless that is signed. Raises `Failure`."""
         self._check(application, policy, now)
         for each in ran:
             known = self._passed(application, each, version, now)
@@ -138,12 +119,10 @@ class Signer:
             )
             name = f"{each.image.name}@{each.digest}"
             text = details.compose(image=name, now=now, valid_for=_PASS_LIFE)
-            signed = self._publish(
+            signed = self._statements.publish(
                 each.image, each.digest, STAGE_PASSED, text, StagePassed.parse, now
             )
             self._judge(application, policy, each, signed.bundle, now)
-            new += 1
-        return new
 
     def _check(self, application: Application, policy: PolicySet, now: datetime) -> None:
         if not may_sign(policy, application.stage, self._cluster, self._key.public.id, now):
@@ -152,36 +131,6 @@ class Signer:
                 f"key {self._key.public.id[:16]} may not sign for stage"
                 f" {application.stage.name!r} in cluster {self._cluster!r}",
             )
-
-    def _own(
-        self, image: ImageRef, digest: Digest, kind: str, is_it: Callable[[Mapping[str, Any]], bool]
-    ) -> list[_Kept]:
-        """Our own key's statements of that type whose predicate is the one looked for."""
-        ring, deadline = KeyRing.of([(self._key.public, "")]), Deadline.after(_SECONDS)
-        found: dict[bytes, _Kept] = {}
-        for number, source in enumerate(self._sources(image)):
-            try:
-                for batch in source.batches(image, digest, frozenset({kind}), deadline):
-                    for candidate in batch:
-                        read = ring.verify(candidate, digest)
-                        if not isinstance(read, Attestation):
-                            continue
-                        statement = read.statement
-                        if statement.predicate_type == kind and is_it(statement.predicate):
-                            new = _Kept(candidate.data, statement, set())
-                            found.setdefault(candidate.data, new).sources.add(number)
-            except Unavailable as error:
-                raise Failure(Reason.SIGNING_FAILED, f"cannot look for it: {error}") from error
-        return list(found.values())
-
-    def _complete(
-        self, kept: _Kept, image: ImageRef, digest: Digest, kind: str, now: datetime
-    ) -> None:
-        """Into the sources that lack it: a crash came between the first and the last of them."""
-        missing = set(range(len(self._sources(image)))) - kept.sources
-        if missing:
-            signed = Signed(image, digest, kind, kept.statement.payload_digest, kept.data)
-            self._keep(signed, now, missing)
 
     def _receipt(
         self,
@@ -193,8 +142,8 @@ class Signer:
     ) -> tuple[datetime | None, datetime | None]:
         """When it entered by our own valid receipts, and when the last of those ends."""
         here = (application.pipeline.name, application.stage.name, self._cluster, namespace)
-        valid: list[tuple[datetime, datetime, _Kept]] = []
-        for kept in self._own(image, digest, STAGE_ENTERED, lambda _: True):
+        valid: list[tuple[datetime, datetime, Kept]] = []
+        for kept in self._statements.find(image, digest, STAGE_ENTERED):
             try:
                 claim = StageEntered.parse(kept.statement.predicate)
             except AttestationError:
@@ -206,51 +155,50 @@ class Signer:
         if not valid:
             return None, None
         last, _, kept = max(valid, key=lambda each: each[0])
-        self._complete(kept, image, digest, STAGE_ENTERED, now)
+        self._statements.complete(kept, image, digest, STAGE_ENTERED, now)
         return min(entered for _, entered, _ in valid), last
+
+    def _entry_before(
+        self,
+        application: Application,
+        policy: PolicySet,
+        image: ImageRef,
+        namespace: str,
+        now: datetime,
+    ) -> datetime | None:
+        """
+        When it entered by a receipt of another key of the stage: how this cluster's key is rotated.
+
+        Else a new key would date the entry of what runs to today, and a window, an age or an expiry
+        would then keep it from restarting.
+        """
+        pipeline, stage = application.pipeline.name, application.stage
+        place, deadline = Place(self._cluster, namespace), Deadline.after(_SECONDS)
+        sources = self._sources(image)
+        try:
+            found = entry(
+                policy, pipeline, stage, image, place, sources, now=now, deadline=deadline
+            )
+        except Unavailable as error:
+            raise Failure(Reason.SIGNING_FAILED, f"cannot look for a receipt: {error}") from error
+        return found if isinstance(found, datetime) else None
 
     def _passed(
         self, application: Application, ran: Ran, version: Version, now: datetime
     ) -> bytes | None:
         """Our pass of this version, where it is stored already; then it is in every source."""
         wanted = (application.pipeline.name, application.stage.name, self._cluster)
-
-        def is_it(predicate: Mapping[str, Any]) -> bool:
+        for kept in self._statements.find(ran.image, ran.digest, STAGE_PASSED):
+            predicate = kept.statement.predicate
             try:
                 claim = StagePassed.parse(predicate)
             except AttestationError:
-                return False
+                continue
             place = (claim.pipeline, claim.stage, claim.environment.cluster)
-            return place == wanted and _commit(predicate) == version.commit
-
-        for kept in self._own(ran.image, ran.digest, STAGE_PASSED, is_it):
-            self._complete(kept, ran.image, ran.digest, STAGE_PASSED, now)
-            return kept.data
+            if place == wanted and _commit(predicate) == version.commit:
+                self._statements.complete(kept, ran.image, ran.digest, STAGE_PASSED, now)
+                return kept.data
         return None
-
-    def _publish(
-        self,
-        image: ImageRef,
-        digest: Digest,
-        kind: str,
-        text: bytes,
-        parse: Callable[..., object],
-        now: datetime,
-    ) -> Signed:
-        try:
-            read_back(text, parse)
-            signed = sign(image, digest, self._key, kind, text)
-        except (AttestationError, InputError) as error:
-            raise Failure(Reason.SIGNING_FAILED, f"{image.name}@{digest}: {error}") from error
-        self._keep(signed, now)
-        return signed
-
-    def _keep(self, signed: Signed, now: datetime, only: Collection[int] | None = None) -> None:
-        try:
-            self._store(signed, now, Deadline.after(_SECONDS), only)
-        except (AttestationError, InputError, Unavailable) as error:
-            name = f"{signed.image.name}@{signed.digest}"
-            raise Failure(Reason.SIGNING_FAILED, f"{name}: {error}") from error
 
     def _judge(
         self, application: Application, policy: PolicySet, ran: Ran, bundle: bytes, now: datetime

@@ -17,8 +17,8 @@ from datetime import datetime, timedelta
 from applier import watching
 from applier.application import Application
 from applier.applying import Applying, gravest
-from applier.cluster import Account, Cluster
-from applier.deciding import images_of
+from applier.cluster import Cluster
+from applier.deciding import decide, images_of
 from applier.failure import Failure, Kind, Phase, Reason
 from applier.goal import Chooser, Goal, Rendered
 from applier.health import Status
@@ -166,7 +166,7 @@ class Reconciler:
         self, application: Application, target: Rendered, inventory: Inventory
     ) -> dict[ObjectId, Object]:
         cluster, live = self._services.cluster, self._services.live
-        return observe(cluster, live, target.objects, inventory, _account(application))
+        return observe(cluster, live, target.objects, inventory, application.source.account)
 
     def _apply(
         self,
@@ -192,7 +192,7 @@ class Reconciler:
         writes = [*planned.create, *planned.update]
         if goal.decided is None and writes:  # drift: what may be mended is judged by today's policy
             chooser.check(application, target)
-            chooser.decide_again(application, verifier, writes, now)
+            decide(application, verifier, writes, now)
         state = self._begin(application, owning, goal, target, now)
         if goal.decided is not None and native and application.stage.signed_by:
             images = goal.decided.images
@@ -209,7 +209,7 @@ class Reconciler:
         """The state after all was applied and pruned. Raises `Failure` where something was not."""
         cluster, live = self._services.cluster, self._services.live
         takeover = self._services.chooser.rules(application).takeover
-        applying = Applying(cluster, live, _account(application), takeover)
+        applying = Applying(cluster, live, application.source.account, takeover)
         if application.source.all_or_nothing:
             applying.rehearse([*planned.create, *planned.update])
         applied = applying.carry_out(planned, state.inventory)
@@ -239,7 +239,7 @@ class Reconciler:
         """Raises `Failure` while there is something to wait for; returns once everything passed."""
         state, soaks = self._state(application), self._services.soaks
         found = self._observe(application, target, Inventory())
-        seen = watching.look(target.objects, found, self._services.live, _account(application))
+        seen = watching.look(target.objects, found, self._services.live, application.source.account)
         checks = self._services.reporter.wishes(application.name).checks
         seen = with_checks(seen, checks, application, self._services.cluster)
         wanted, passed = watching.required_soak(application), state.passed == target.version
@@ -270,14 +270,14 @@ class Reconciler:
         now: datetime,
     ) -> State:
         """Sign for what ran, if the decision of *now* still admits it by its evidence alone."""
-        chooser, signer = self._services.chooser, self._services.signer
-        decided = chooser.decide_again(application, verifier, target.objects, now)
+        decided = decide(application, verifier, target.objects, now)
         if not decided.native:
             raise Failure(Reason.NOT_NATIVE, "admitted by an exception, which is never signed for")
         if application.stage.signed_by:
-            signer.enter(application, verifier.policy, decided.images, now)
+            signer, policy = self._services.signer, verifier.policy
+            signer.enter(application, policy, decided.images, now)
             ran, others = watching.passing(decided.images, soak, now)
-            signer.sign_passes(application, verifier, target.version, ran, now)
+            signer.sign_passes(application, policy, target.version, ran, now)
             if others:
                 message = f"no Pod of ours ran {', '.join(others[:5])}"
                 raise Failure(Reason.NOTHING_RAN, message)
@@ -293,7 +293,3 @@ class Reconciler:
         if state.native and application.stage.signed_by and state.applied == target.version:
             images = images_of(application, target.objects)
             self._services.signer.enter(application, verifier.policy, images, now)
-
-
-def _account(application: Application) -> Account:
-    return Account(application.source.account.namespace, application.source.account.name)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from applier.application import Application
-from applier.cluster import Account, Cluster
+from applier.cluster import Cluster
 from applier.failure import Failure, Reason
 from applier.health import Health, Status, health, worst
 from applier.health_status import failed, in_progress
@@ -35,7 +35,6 @@ def with_checks(
 def _state(check: HealthCheck, application: Application, cluster: Cluster) -> Health:
     if not any(p.matches(check.namespace) for p in application.stage.namespaces):
         return failed("OutsideStage", f"{check.namespace} is no namespace of the stage")
-    account = Account(application.source.account.namespace, application.source.account.name)
     try:
         resource = cluster.resource(check.api_version, check.kind)
     except Failure as failure:
@@ -44,7 +43,7 @@ def _state(check: HealthCheck, application: Application, cluster: Cluster) -> He
         return in_progress("KindUnknown", failure.message)
     if not resource.namespaced:
         return failed("OutsideStage", f"{check.kind} has no namespace")
-    live = cluster.get(resource, check.namespace, check.name, account=account)
+    live = cluster.get(resource, check.namespace, check.name, account=application.source.account)
     if live is None:
         return in_progress("Missing", f"{_identity(check)} is not there")
     state = health(live)

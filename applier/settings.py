@@ -15,7 +15,13 @@ from stagepass.policy.packed import PACKED_FILE
 from stagepass.policy.source import ServiceAccount, Source, parse_path, parse_ref, parse_url
 from stagepass.registry.auth import Credentials
 from stagepass.registry.settings import RegistrySettings
-from stagepass.settings import credentials, directory, evidence_names, public_key
+from stagepass.settings import (
+    credentials,
+    directory,
+    evidence_names,
+    optional_address,
+    public_key,
+)
 from stagepass.signing import PrivateKey
 
 
@@ -62,7 +68,7 @@ class Settings:
             git_credentials=read(environ, "STAGEPASS_GIT_CREDENTIALS", directory, ""),
             allow_file=read(environ, "STAGEPASS_GIT_ALLOW_FILE", _flag, "no"),
             kubectl=read(environ, "STAGEPASS_KUBECTL", _program, "kubectl"),
-            metrics_bind=read(environ, "STAGEPASS_METRICS_BIND", _address, ""),
+            metrics_bind=read(environ, "STAGEPASS_METRICS_BIND", optional_address, ""),
             pace=Pace(
                 fetch=read(environ, "STAGEPASS_GIT_POLL", between(0.1, 3600), "15"),
                 look=read(environ, "STAGEPASS_LOOK", between(0.1, 3600), "60"),
@@ -71,6 +77,11 @@ class Settings:
         )
         settings._require_root_key()
         return settings
+
+    @property
+    def forbidden_namespaces(self) -> frozenset[str]:
+        """Into which no source may bring anything, whatever policy says."""
+        return frozenset({self.namespace, self.gate_namespace, "kube-system"})
 
     def _require_root_key(self) -> None:
         """Whoever is fed by a repository or a delivered set takes nobody's word for it but the key's."""
@@ -104,13 +115,6 @@ def _full_ref(text: str) -> str:
 
 def _private_key(path: str) -> PrivateKey:
     return PrivateKey.read(Path(path))
-
-
-def _address(text: str) -> str:
-    _, colon, port = text.rpartition(":")
-    if text and not (colon and port.isascii() and port.isdigit() and int(port) < 1 << 16):
-        raise InputError(f"{text!r} is not HOST:PORT", hint="like 0.0.0.0:9090")
-    return text
 
 
 def _present(path: str) -> Path:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from applier.application import Application
-from applier.cluster import Account, Resource
+from applier.cluster import Resource
 from applier.failure import Failure, Reason
 from applier.health import Health, Status, health, worst
 from applier.health_status import in_progress
@@ -24,6 +24,7 @@ from applier.rules import Object, identity
 from applier.soak import Soak
 from stagepass.digest import Digest, ImageRef
 from stagepass.manifest import ObjectId, image_fields
+from stagepass.policy.source import ServiceAccount
 
 GAP = timedelta(seconds=90)
 """The longest time between two looks that still counts as unbroken."""
@@ -45,7 +46,7 @@ class Look:
 
 
 def look(
-    objects: Sequence[Object], found: Mapping[ObjectId, Object], live: Live, account: Account
+    objects: Sequence[Object], found: Mapping[ObjectId, Object], live: Live, account: ServiceAccount
 ) -> Look:
     """`found` holds the live ones among `objects`. Raises `Failure` where the cluster cannot be read."""
     states = {
@@ -110,7 +111,7 @@ def passing(
 
 
 def _around(
-    workloads: Sequence[Object], live: Live, account: Account
+    workloads: Sequence[Object], live: Live, account: ServiceAccount
 ) -> tuple[list[Object], list[Object]]:
     """Every Pod of the workloads' namespaces, and what can stand between a Pod and its workload."""
     pods: list[Object] = []

@@ -1,9 +1,9 @@
-"""A receipt kept alive: signed again with the same `entered`, while what it is about may still stay."""
+"""When what runs entered its place: what a receipt that is signed anew must say again."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from stagepass.clock import format_time
 from stagepass.decision import Code
@@ -14,41 +14,37 @@ from stagepass.policy.case import Case, Reason
 from stagepass.policy.entry import receipts
 from stagepass.policy.model import PolicySet, Stage
 from stagepass.predicates.entered import StageEntered
-from stagepass.predicates.environment import Environment
 from stagepass.predicates.members import STAGE_ENTERED
 from stagepass.stage import Place
 
 
-def renew(
+def entry(
     policy: PolicySet,
     pipeline: str,
     stage: Stage,
     image: ImageRef,
-    environment: Environment,
+    place: Place,
     sources: Sequence[EvidenceSource],
     *,
     now: datetime,
-    valid_for: timedelta,
     deadline: Deadline,
-) -> StageEntered | Reason:
+) -> datetime | Reason:
     """
-    What to sign to keep the newest valid receipt for that place alive, or why there is none.
+    The time of entry by the newest valid receipt for that place, or why there is none.
 
     Any key that signs for the stage there may have made it: that is how a key is rotated. Whether
-    the image is admitted today, and whether a key may sign, is the caller's to ask. `environment`
-    names a namespace, and `image` a digest. Raises `Unavailable` where none is found and a source
-    could not be read.
+    the image is admitted today, and whether a key may sign, is the caller's to ask. `image` has a
+    digest. Raises `Unavailable` where none is found and a source could not be read.
     """
-    if image.digest is None or environment.namespace is None:
-        raise ValueError("a receipt is about a digest in a namespace")
-    place = Place(environment.cluster, environment.namespace)
+    if image.digest is None:
+        raise ValueError("a receipt is about a digest")
     if policy.revocations is not None and (why := policy.revocations.judge(image, now)):
         return why
     found, failure = _gathered(policy, image, image.digest, sources, deadline)
     case = Case(policy, pipeline, stage.name, image, place, found, now, now)
     entered = max((each.entered for each in receipts(case, stage)), default=None)
     if entered is not None:
-        return StageEntered(pipeline, stage.name, environment, entered, now + valid_for)
+        return entered
     if failure is not None:
         raise failure
     return _missing(case)

@@ -8,6 +8,8 @@ from stagepass.attestor import PublicKey
 from stagepass.errors import InputError
 from stagepass.registry.auth import Credentials
 
+_MAX_PORT = 65_535
+
 
 def public_key(path: str) -> PublicKey | None:
     """The key in the file `path`, None for "". Raises `InputError`."""
@@ -32,6 +34,19 @@ def credentials(path: str) -> Credentials:
         return Credentials.read(Path(path) if path else None)
     except InputError as error:
         raise InputError(str(error)) from error  # with the file, beside the variable
+
+
+def address(text: str) -> str:
+    """`text`, if it is HOST:PORT. Raises `InputError`."""
+    _, colon, port = text.rpartition(":")
+    if not colon or not port.isascii() or not port.isdigit() or int(port) > _MAX_PORT:
+        raise InputError(f"{text!r} is not HOST:PORT", hint="like 0.0.0.0:8443")
+    return text
+
+
+def optional_address(text: str) -> str:
+    """The same, or ""."""
+    return address(text) if text else ""
 
 
 def evidence_names(text: str) -> tuple[str, ...]:

@@ -142,7 +142,6 @@ class Verifier:
         """Every source in turn; one that fails is noted and the next one asked."""
         for source in self._sources:
             try:
-                deadline.used = True
                 deadline.remaining()
                 for batch in source.batches(image, digest, types, deadline):
                     yield source, batch

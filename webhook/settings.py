@@ -13,10 +13,16 @@ from stagepass.errors import InputError
 from stagepass.policy.packed import PACKED_FILE
 from stagepass.registry.auth import Credentials
 from stagepass.registry.settings import RegistrySettings
-from stagepass.settings import credentials, directory, evidence_names, public_key
+from stagepass.settings import (
+    address,
+    credentials,
+    directory,
+    evidence_names,
+    optional_address,
+    public_key,
+)
 
 _MAX_WORKERS = 64
-_MAX_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,7 @@ class Settings:
             registries=RegistrySettings.parse(environ.get("STAGEPASS_REGISTRIES", "")),
             credentials=read(environ, "DOCKER_CONFIG", credentials, ""),
             bind=read(environ, "STAGEPASS_BIND", address, "0.0.0.0:8443"),  # a Pod's own Service
-            metrics_bind=read(environ, "STAGEPASS_METRICS_BIND", _optional_address, ""),
+            metrics_bind=read(environ, "STAGEPASS_METRICS_BIND", optional_address, ""),
             tls_directory=read(environ, "STAGEPASS_TLS_DIR", Path, "/etc/stagepass/tls"),
             workers=int(
                 read(
@@ -77,15 +83,3 @@ class Settings:
                 where="STAGEPASS_POLICY_ROOT_KEY",
                 hint="a file with the public key that signs the set",
             )
-
-
-def address(text: str) -> str:
-    """`text`, if it is HOST:PORT. Raises `InputError`."""
-    _, colon, port = text.rpartition(":")
-    if not colon or not port.isascii() or not port.isdigit() or int(port) > _MAX_PORT:
-        raise InputError(f"{text!r} is not HOST:PORT", hint="like 0.0.0.0:8443")
-    return text
-
-
-def _optional_address(text: str) -> str:
-    return address(text) if text else ""

@@ -19,8 +19,8 @@ from typing import Any
 from stagepass import log, strictyaml
 from stagepass.environ import between, read
 from stagepass.errors import InputError
+from stagepass.settings import address
 from webhook import listener
-from webhook.settings import address
 from webhook.watchdog_api import Address, ApiServer, Unreadable
 from webhook.watchdog_drift import Wanted
 from webhook.watchdog_metrics import CHECKED, DRIFT

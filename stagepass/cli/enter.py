@@ -21,8 +21,9 @@ from stagepass.policy.refusals import refuse
 from stagepass.predicates.entered import StageEntered
 from stagepass.predicates.members import STAGE_ENTERED
 from stagepass.predicates.passed import PassDetails
-from stagepass.receipts import renew
+from stagepass.receipts import entry
 from stagepass.signing import PrivateKey
+from stagepass.stage import Place
 
 _PATH = click.Path(path_type=Path)
 
@@ -93,47 +94,44 @@ def enter(
         return site.show(output)
     if site.environment.namespace is None:
         raise InputError("a receipt names its namespace", hint="give --namespace, or --policy")
-    claim: StageEntered | Refused
-    claim = StageEntered(site.pipeline, stage, site.environment, moment, moment + valid_for)
+    entered: datetime | Refused = moment
     if renewing:
-        claim = _renewed(asked, site, policy_directory, evidence, offline, moment, valid_for)
-    if isinstance(claim, Refused):
-        return claim.show(output)
+        entered = _entry(asked, site, policy_directory, evidence, offline, moment)
+    if isinstance(entered, Refused):
+        return entered.show(output)
+    claim = StageEntered(site.pipeline, stage, site.environment, entered, moment + valid_for)
     text = claim.compose(site.policy_revision, site.inputs)
     read_back(text, StageEntered.parse)
     signed = sign(image, options.digest_of(image), key, STAGE_ENTERED, text)
     return publish(signed, evidence, offline=offline, now=moment, output=output)
 
 
-def _renewed(
+def _entry(
     asked: Asked,
     site: PassDetails,
     policy_directory: Path | None,
     evidence: Sequence[str],
     offline: bool,
     now: datetime,
-    valid_for: timedelta,
-) -> StageEntered | Refused:
+) -> datetime | Refused:
     if policy_directory is None:
         raise InputError("--renew needs --policy: it says which receipts are valid")
     policy = options.load_policy(policy_directory)
     target = places.one_target(policy, asked.stage, site.pipeline, asked.image)
-    claim = renew(
+    namespace = site.environment.namespace or ""
+    entered = entry(
         policy,
         site.pipeline,
         target.stage,
         asked.image,
-        site.environment,
+        Place(site.environment.cluster, namespace),
         options.sources(evidence, offline=offline, hosts=policy.hosts()),
         now=now,
-        valid_for=valid_for,
         deadline=Deadline.after(options.DEADLINE_SECONDS),
     )
-    if isinstance(claim, StageEntered):
-        return claim
-    code, message = claim
+    if isinstance(entered, datetime):
+        return entered
+    code, message = entered
     here = ((site.pipeline, asked.stage),)
     denial = refuse(code, message, asked.image, target.stage.enforcement, here)
-    return Refused(
-        judged_image(asked.image, site.environment.namespace or "", denial), policy.revision
-    )
+    return Refused(judged_image(asked.image, namespace, denial), policy.revision)

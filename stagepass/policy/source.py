@@ -28,6 +28,11 @@ class ServiceAccount:
     namespace: str
     name: str
 
+    @property
+    def user(self) -> str:
+        """The user name that an API server knows it by."""
+        return f"system:serviceaccount:{self.namespace}:{self.name}"
+
 
 @dataclass(frozen=True, slots=True)
 class Source:

@@ -8,17 +8,18 @@ from typing import Any
 
 import pytest
 
-from applier.cluster import Account, Cluster, Resource
+from applier.cluster import Cluster, Resource
 from applier.live import Live
 from applier.rules import LABEL
 from stagepass.manifest import ObjectId
+from stagepass.policy.source import ServiceAccount
 from tests.cluster.controlplane import ControlPlane
 
 pytestmark = pytest.mark.cluster
 
 _CONFIG_MAPS = Resource("", "v1", "ConfigMap", "configmaps", namespaced=True)
 _MAX_AGE = 0.5
-_NOBODY = Account("nowhere", "nobody")
+_NOBODY = ServiceAccount("nowhere", "nobody")
 
 
 class Counting(Cluster):
@@ -32,7 +33,7 @@ class Counting(Cluster):
         *,
         namespace: str = "",
         selector: str = "",
-        account: Account | None = None,
+        account: ServiceAccount | None = None,
         not_older: str = "",
     ) -> tuple[Sequence[dict[str, Any]], str]:
         self.asked.append(not_older)
