@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,23 +11,6 @@ from applier.git import Mirror, Ref, TreeLimits
 from tests.applier.world import MAIN, mirror
 from tests.simulators.git import GitServer
 from tests.simulators.git_store import Repository
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[GitServer]:
-    with GitServer(tmp_path / "served") as running:
-        yield running
-
-
-@pytest.fixture
-def repository(server: GitServer) -> Repository:
-    return server.create("deploy")
-
-
-@pytest.fixture
-def deploy(server: GitServer, repository: Repository, tmp_path: Path) -> Mirror:
-    assert repository.path.exists()
-    return mirror(server.url("deploy"), tmp_path / "mirrors")
 
 
 def test_what_was_committed_is_read(deploy: Mirror, repository: Repository) -> None:

@@ -1,33 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC
-from pathlib import Path
 
 import pytest
 
 from applier.failure import Failure, Reason
 from applier.git import Mirror
-from tests.applier.world import MAIN, mirror
-from tests.simulators.git import GitServer
+from tests.applier.world import MAIN
 from tests.simulators.git_store import Repository
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[GitServer]:
-    with GitServer(tmp_path / "served") as running:
-        yield running
-
-
-@pytest.fixture
-def repository(server: GitServer) -> Repository:
-    return server.create("deploy")
-
-
-@pytest.fixture
-def deploy(server: GitServer, repository: Repository, tmp_path: Path) -> Mirror:
-    assert repository.path.exists()
-    return mirror(server.url("deploy"), tmp_path / "mirrors")
 
 
 def test_the_history_holds_what_changed_the_root(deploy: Mirror, repository: Repository) -> None:

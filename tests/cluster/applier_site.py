@@ -12,10 +12,14 @@ from typing import Any
 
 import yaml
 
-from tests.cluster.controlplane import ControlPlane
-from tests.cluster.delivery import APPLIER, ROOT, Delivery, Team, config_map
-from tests.simulators.git import GitServer
-from tests.simulators.kubelet import Kubelet
+from tests.cluster.delivery import (
+    APPLIER,
+    ROOT,
+    Delivery,
+    Team,
+    config_map,
+    one_cluster,
+)
 
 _AUDIT = {
     "apiVersion": "audit.k8s.io/v1",
@@ -77,18 +81,12 @@ class Site:
 @contextmanager
 def make_site(directory: Path) -> Iterator[Site]:
     """Running inside the block; `directory` is empty."""
-    for name in ("git", "team", "cluster", "applier"):
-        (directory / name).mkdir()
     (directory / "audit.yaml").write_text(yaml.safe_dump(_AUDIT))
     audit = directory / "audit.log"
     flags = [f"--audit-policy-file={directory / 'audit.yaml'}", f"--audit-log-path={audit}"]
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         metrics = f"127.0.0.1:{listener.getsockname()[1]}"
-    with (
-        GitServer(directory / "git") as server,
-        ControlPlane(directory / "cluster", apiserver_flags=flags) as cluster,
-        Kubelet(cluster.server, cluster.token, cluster.ca_file),
-    ):
+    with one_cluster(directory, flags) as (server, cluster, _):
         cluster.kubectl("apply", "-k", str(ROOT / "deploy" / "crds"))
         cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
         delivery = Delivery(

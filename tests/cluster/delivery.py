@@ -14,8 +14,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
@@ -25,6 +25,7 @@ import yaml
 from tests.cluster import tools
 from tests.cluster.controlplane import ControlPlane
 from tests.simulators.git import GitServer
+from tests.simulators.kubelet import Kubelet
 from tests.simulators.oci import digest_of
 from tests.simulators.registry import Registry
 
@@ -271,6 +272,21 @@ class Delivery:
         done = self.cluster.kubectl("-n", "shop", "get", kind, name, "-o", "json", check=False)
         found: dict[str, Any] = json.loads(done.stdout) if done.returncode == 0 else {}
         return found
+
+
+@contextmanager
+def one_cluster(
+    directory: Path, apiserver_flags: Sequence[str] = ()
+) -> Iterator[tuple[GitServer, ControlPlane, Kubelet]]:
+    """What a team with one cluster starts from; `team` and `applier` are made beside it, empty."""
+    for name in ("git", "team", "cluster", "applier"):
+        (directory / name).mkdir()
+    with (
+        GitServer(directory / "git") as server,
+        ControlPlane(directory / "cluster", apiserver_flags=apiserver_flags) as cluster,
+        Kubelet(cluster.server, cluster.token, cluster.ca_file) as kubelet,
+    ):
+        yield server, cluster, kubelet
 
 
 def deployment(image: str, name: str = "web", *, replicas: int = 1) -> str:

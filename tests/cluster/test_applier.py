@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.controlplane import ControlPlane
-from tests.cluster.delivery import Delivery, Team, config_map
-from tests.simulators.git import GitServer
-from tests.simulators.kubelet import Kubelet
+from tests.cluster.delivery import (
+    Delivery,
+    Team,
+    config_map,
+    one_cluster,
+)
 
 pytestmark = pytest.mark.cluster
 
@@ -17,20 +19,10 @@ pytestmark = pytest.mark.cluster
 @pytest.fixture(scope="module")
 def delivery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Delivery]:
     directory = tmp_path_factory.mktemp("delivery")
-    for name in ("git", "team", "cluster", "applier"):
-        (directory / name).mkdir()
-    with (
-        GitServer(directory / "git") as server,
-        ControlPlane(directory / "cluster") as cluster,
-        Kubelet(cluster.server, cluster.token, cluster.ca_file),
-        Delivery(
-            Team(directory / "team", server, ("test", "staging")),
-            "test",
-            cluster,
-            directory / "applier",
-        ) as running,
-    ):
-        yield running
+    with one_cluster(directory) as (server, cluster, _):
+        team = Team(directory / "team", server, ("test", "staging"))
+        with Delivery(team, "test", cluster, directory / "applier") as running:
+            yield running
 
 
 def passes(team: Team, image: str) -> int:

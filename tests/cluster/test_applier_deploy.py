@@ -14,9 +14,14 @@ import pytest
 import yaml
 
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.delivery import APPLIER, ROOT, Delivery, Team, config_map
-from tests.simulators.git import GitServer
-from tests.simulators.kubelet import Kubelet
+from tests.cluster.delivery import (
+    APPLIER,
+    ROOT,
+    Delivery,
+    Team,
+    config_map,
+    one_cluster,
+)
 from tests.webhook.server import wait_until
 
 pytestmark = pytest.mark.cluster
@@ -80,15 +85,10 @@ def _kubeconfig(cluster: ControlPlane, token: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def delivery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Delivery]:
     directory = tmp_path_factory.mktemp("installed")
-    for name in ("git", "team", "cluster", "applier"):
-        (directory / name).mkdir()
-    with (
-        GitServer(directory / "git") as server,
-        ControlPlane(directory / "cluster") as cluster,
-        Kubelet(cluster.server, cluster.token, cluster.ca_file),
-        Installed(Team(directory / "team", server), "test", cluster, directory / "applier") as it,
-    ):
-        yield it
+    with one_cluster(directory) as (server, cluster, _):
+        team = Team(directory / "team", server)
+        with Installed(team, "test", cluster, directory / "applier") as running:
+            yield running
 
 
 def test_a_commit_is_applied_passed_changed_and_pruned_by_the_shipped_rights(

@@ -10,9 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cluster.controlplane import ControlPlane
-from tests.cluster.delivery import Delivery, Team, config_map, deployment
-from tests.simulators.git import GitServer
+from tests.cluster.delivery import (
+    Delivery,
+    Team,
+    config_map,
+    deployment,
+    one_cluster,
+)
 from tests.simulators.kubelet import Kubelet
 
 pytestmark = pytest.mark.cluster
@@ -74,13 +78,7 @@ def place(running: Place) -> Iterator[Place]:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     directory = tmp_path_factory.mktemp("verification")
-    for name in ("git", "team", "cluster", "applier"):
-        (directory / name).mkdir()
-    with (
-        GitServer(directory / "git") as server,
-        ControlPlane(directory / "cluster") as cluster,
-        Kubelet(cluster.server, cluster.token, cluster.ca_file) as kubelet,
-    ):
+    with one_cluster(directory) as (server, cluster, kubelet):
         team = Team(directory / "team", server, ("test", "second"))
         team.write_policy(_two_stages())
         delivery = Delivery(team, "test", cluster, directory / "applier")
