@@ -77,6 +77,14 @@ vectors: setup ## try every known way past the gate and print what came of it
 applier-vectors: setup ## print what hostile Git content may do to the applier, and where that is tested
 	@$(BIN)/python -m tests.applier.vectors
 
+.PHONY: defaults
+defaults: setup tools ## record again what the real API server makes of absent members (2 minutes)
+	@$(BIN)/python -m tests.cluster.defaults
+
+.PHONY: images
+images: setup tools ## build both container images and run them, under seccomp (root, buildah, runc; 6 minutes)
+	@$(BIN)/python -m tests.images $(IMAGES)
+
 .PHONY: lock
 lock: ## pin the requirements again, with hashes (needs uv)
 	@for name in run applier dev; do uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header \

@@ -20,8 +20,11 @@ RUN /opt/stagepass/bin/python -m compileall -q /app && chmod -R a+rX,go-w /app /
 
 FROM ${BASE}
 # git and ssh fetch, gpg and ssh-keygen verify commits; unshare, setpriv and prlimit are util-linux.
-RUN apt-get update && apt-get install --yes --no-install-recommends git gnupg openssh-client util-linux \
+RUN apt-get update && apt-get install --yes --no-install-recommends git gpg openssh-client util-linux \
  && rm -rf /var/lib/apt/lists/*
+# "No user exists for uid 65532": ssh and ssh-keygen want an entry, and look for ~/.ssh where it says.
+RUN echo 'stagepass:x:65532:65532::/nonexistent:/usr/sbin/nologin' >> /etc/passwd \
+ && echo 'stagepass:x:65532:' >> /etc/group
 ENV PATH=/opt/stagepass/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 COPY --from=build /opt/stagepass /opt/stagepass
 COPY --from=build /app /app

@@ -40,7 +40,7 @@ def test_the_kustomization_names_every_file_beside_it_and_the_image(
     (image,) = kustomization["images"]
     inside = [name for name in kustomization["resources"] if not name.startswith("../")]
 
-    assert sorted([*inside, "kustomization.yaml"]) == sorted(path.name for path in BASE.iterdir())
+    assert sorted([*inside, "kustomization.yaml"]) == sorted(p.name for p in BASE.glob("*.yaml"))
     assert set(kustomization["resources"]) - set(inside) == {"../crds"}
     assert container["image"] == f"{image['name']}@{image['digest']}"
     assert re.fullmatch(r"sha256:[0-9a-f]{64}", image["digest"])

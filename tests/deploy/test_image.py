@@ -3,6 +3,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
+
 from tests.deploy.base import DEPLOY, ROOT, one
 
 
@@ -51,3 +53,11 @@ def test_the_builder_sees_only_what_is_copied() -> None:
     ]
 
     assert sorted(allowed) == sorted(copied)
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "applier.Dockerfile"])
+def test_the_user_of_an_image_has_an_entry(name: str) -> None:
+    """ssh and ssh-keygen end without one, and so does whoever asks for a home under crun."""
+    assert "'stagepass:x:65532:65532::/nonexistent:/usr/sbin/nologin' >> /etc/passwd" in (
+        (DEPLOY / name).read_text()
+    )
