@@ -12,13 +12,14 @@ from applier.cluster import Cluster
 from applier.delivery import Delivery
 from applier.git import GitCredentials
 from applier.goal import Chooser
+from applier.heartbeat import Heartbeats
 from applier.live import Live
 from applier.loop import Loop
 from applier.passes import Signer
 from applier.policy import Feed, InForce, PolicyFeed
 from applier.policy_git import GitPolicyFeed
 from applier.reconcile import Reconciler, Services
-from applier.report import Recorder
+from applier.report import Recorder, Troubles
 from applier.repositories import Repositories, Seen
 from applier.settings import Settings
 from applier.soaking import Soaks
@@ -123,9 +124,13 @@ def make_loop(settings: Settings, cluster: Cluster, only: str = "") -> Loop:
     signer = Signer(settings.key, settings.cluster, cluster.uid(), evidence.about, evidence.store)
     soaks = Soaks(cluster, settings.namespace, store)
     soaks.load()
-    reporter = Recorder(cluster, settings.namespace, store.get, repositories.trouble)
+    heartbeats = Heartbeats(repositories)
+    troubles = Troubles(repositories.trouble, heartbeats.trouble)
+    reporter = Recorder(cluster, settings.namespace, store.get, troubles)
     reporter.load()
-    services = Services(cluster, live, store, soaks, repositories, chooser, signer, reporter)
+    services = Services(
+        cluster, live, store, soaks, repositories, heartbeats, chooser, signer, reporter
+    )
     look = timedelta(seconds=settings.pace.look)
     return Loop(
         settings.cluster,

@@ -19,6 +19,7 @@ from applier.delivery import Delivery
 from applier.failure import Failure, Kind, Reason
 from applier.git import Mirror
 from applier.goal import Chooser, Rendered
+from applier.heartbeat import Heartbeats
 from applier.live import Live
 from applier.observing import observe
 from applier.plan import Plan
@@ -106,9 +107,11 @@ def _preview(
     blocked: list[tuple[Version | None, Failure]] = []
     version = None
     try:
-        repositories.fetch(source.git, frozenset({source.ref}))
+        beats = frozenset({source.heartbeat.ref} if source.heartbeat else ())
+        repositories.fetch(source.git, frozenset({source.ref}), beats)
         commit = repositories.head(source)
         version = Version(commit, repositories.tree(source, commit))
+        Heartbeats(repositories).check(source, now)
         mirror = repositories.mirror(source.git)
         goal = chooser.choose(application, verifier, mirror, version, state, now)
         if goal.problem is not None:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-_WIDE = 200
+_WIDE = 222
 
 
 def print_json(document: Mapping[str, Any]) -> None:

@@ -16,9 +16,9 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
-from applier import quantity
-from applier.objects import folded_secret
 from applier.rules import CRD, Object, is_built_in
+from stagepass.manifests import quantity
+from stagepass.objects import folded_secret
 
 _ABSENT = object()
 _RECORD = ".metadata.managedFields"

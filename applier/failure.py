@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import Enum, StrEnum
 
@@ -10,6 +11,7 @@ from stagepass.errors import StagepassError
 
 _MAX_MESSAGE = 1024
 _MAX_OBJECTS = 20
+_MAX_MISSING = 20
 
 
 class Kind(StrEnum):
@@ -51,6 +53,11 @@ class Reason(Enum):
         "the ref moved to a commit that is no descendant",
     )
     COMMIT_UNSIGNED = (Phase.FETCH, Kind.PERMANENT, "no allowed signer signed the commit")
+    HEARTBEAT_MISSING = (
+        Phase.FETCH,
+        Kind.BLOCKED,
+        "no signed heartbeat is fresh and agrees with the head: the server may withhold commits",
+    )
     PATH_MISSING = (Phase.FETCH, Kind.PERMANENT, "the commit has no such path")
     TREE_REFUSED = (
         Phase.FETCH,
@@ -80,6 +87,16 @@ class Reason(Enum):
     PROTECTED_PRUNE = (Phase.PLAN, Kind.PERMANENT, "an object of a protected kind would be deleted")
     OWNED_BY_ANOTHER = (Phase.PLAN, Kind.PERMANENT, "another application owns the object")
     NOT_ADMITTED = (Phase.DECIDE, Kind.BLOCKED, "passes or other evidence are missing")
+    RELEASE_MISSING = (
+        Phase.DECIDE,
+        Kind.BLOCKED,
+        "manifests are required, and nobody who may has signed the release of this very set of objects",
+    )
+    RELEASE_REFUSED = (
+        Phase.DECIDE,
+        Kind.PERMANENT,
+        "manifests are required, and no release can be made of what was rendered",
+    )
     UNDETERMINED = (Phase.DECIDE, Kind.TRANSIENT, "the evidence could not be read")
     NOT_NATIVE = (
         Phase.DECIDE,
@@ -136,12 +153,27 @@ class Reason(Enum):
         return self.value[2]
 
 
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """One requirement that an image does not meet, as `stagepass explain` names it. `code` says why."""
+
+    image: str
+    pipeline: str
+    stage: str
+    requirement: str
+    code: str
+
+    def to_document(self) -> dict[str, str]:
+        """Its members."""
+        return asdict(self)
+
+
 class Failure(StagepassError):
     """
     A step that did not succeed. Never holds a secret's content.
 
-    `objects` are identities (group/Kind/namespace/name); `wakes` is when a blocked one may change by
-    the clock alone, None where only an event can change it.
+    `objects` are identities (group/Kind/namespace/name) and `missing` is what a decision asks for;
+    `wakes` is when a blocked one will change by the clock alone, None where only an event can do it.
     """
 
     def __init__(
@@ -151,10 +183,12 @@ class Failure(StagepassError):
         *,
         objects: Sequence[str] = (),
         wakes: datetime | None = None,
+        missing: Sequence[Missing] = (),
     ) -> None:
         self.reason, self.wakes = reason, wakes
         self.message = message if len(message) <= _MAX_MESSAGE else f"{message[:_MAX_MESSAGE]}..."
         self.objects = tuple(objects[:_MAX_OBJECTS])
+        self.missing = tuple(missing[:_MAX_MISSING])
         super().__init__(f"{reason.name}: {self.message}")
 
     @property

@@ -22,9 +22,10 @@ from applier.failure import Failure, Reason
 from applier.git_auth import GitCredentials, check_url, scrub
 from applier.git_lock import Session, session
 from applier.git_objects import OID, Objects
+from applier.git_refusals import Refusals
 from applier.git_signatures import CommitSigners, verify
 from applier.process import OutputLimitError
-from applier.tree import TreeLimits, check_path
+from applier.tree import TreeLimits, check_path, refused
 
 __all__ = ["CommitSigners", "GitCredentials", "Mirror", "Ref", "Revision", "TreeLimits"]
 
@@ -89,7 +90,7 @@ class Mirror:
         self._url, self._credentials, self._limits = url, credentials, limits
         name = hashlib.sha256(url.encode()).hexdigest()[:40]
         self._path = directory.absolute() / f"{name}.git"
-        self._objects = Objects(self._path)
+        self._objects, self._refusals = Objects(self._path), Refusals()
 
     def fetch(self, refs: Collection[Ref], *, timeout: float) -> None:
         """
@@ -100,11 +101,14 @@ class Mirror:
         deadline = time.monotonic() + timeout
         with session(self._path, self._parts, self._credentials, deadline) as running:
             there = self._list(running, refs)
+            if not there and not self._path.exists():
+                return  # which object format it will have shows with its first commit
             self._create(running, there)
             here = self._objects.refs()
             moved = [r for r in refs if there.get(r.name, here.get(r.local)) != here.get(r.local)]
-            if moved:
-                self._fetch(running, moved)
+            if moved:  # all of them: from one look of the server at its refs, or two may not agree
+                with self._refusals.guard(frozenset(there.values())):
+                    self._fetch(running, [ref for ref in refs if ref.name in there])
             for ref in refs:
                 if ref.name not in there and ref.local in here:
                     self._objects.git("update-ref", "--no-deref", "-d", ref.local)
@@ -131,7 +135,10 @@ class Mirror:
         if since is not None:  # which the mirror may have lost: then it bounds nothing
             arguments += ["--ignore-missing", f"^{_known(since)}"]
         where = _spec(known, root)
-        done = self._objects.git(*arguments, known, "--", *([] if root == "." else [root]))
+        try:
+            done = self._objects.git(*arguments, known, "--", *([] if root == "." else [root]))
+        except OutputLimitError as error:
+            raise refused(f"the subjects of commits: {error}") from error
         records = [r.split(b" ", 2) for r in done.stdout.split(b"\0") if r]
         specs = [where, *(_spec(commit.decode(), root) for commit, _, _ in records)]
         here, *trees = self._objects.ask_all(specs)
@@ -170,11 +177,15 @@ class Mirror:
 
     def signer(self, commit: str, allowed: CommitSigners) -> str:
         """Which allowed signer signed `commit`. Raises COMMIT_UNSIGNED."""
+        return verify(self.raw(commit), allowed)
+
+    def raw(self, commit: str) -> bytes:
+        """A commit object as it is written. Raises COMMIT_UNSIGNED for one of over 1 MiB."""
         try:
             done = self._objects.git("cat-file", "commit", _known(commit), max_output=_MAX_COMMIT)
         except OutputLimitError as error:
             raise Failure(Reason.COMMIT_UNSIGNED, f"{commit}: {error}") from error
-        return verify(done.stdout, allowed)
+        return done.stdout
 
     def _list(self, running: Session, refs: Collection[Ref]) -> dict[str, str]:
         """What the server says: full name → object id."""

@@ -139,6 +139,8 @@ def _ssh(credentials: GitCredentials, home: Path) -> str:
 def _http(parts: SplitResult, credentials: GitCredentials) -> Access:
     config, env, secrets = [], {}, []
     if credentials.ca_file is not None:
+        if not credentials.ca_file.is_file():
+            raise _refused(f"{credentials.ca_file}: there is no such file of certificates")
         config.append(f"http.sslCAInfo={credentials.ca_file.absolute()}")
     if credentials.token_file is not None:
         token = _secret(credentials.token_file).decode("latin-1").strip()

@@ -80,6 +80,7 @@ class Session:
                 pass_fds=(self.lock,),  # a git that outlives us keeps the lock until it ends
                 max_file=limits.pack if limits else None,
                 max_memory=limits.memory if limits else None,
+                max_cpu=limits.cpu if limits else None,
             )
         except OutputLimitError as error:
             raise Failure(Reason.GIT_REFUSED, f"git {arguments[0]}: {error}") from error

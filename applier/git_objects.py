@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import signal
 from pathlib import Path
 
 from applier.failure import Failure, Reason
@@ -15,10 +16,16 @@ from applier.tree import Blob, TreeLimits, blobs, check_content, refused
 OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _TIMEOUT = 60.0
 _SMALL = 4 << 20
+_LIMITS = TreeLimits()
+_TOO_MUCH = re.compile(rb"out of memory|died of signal", re.I)
 
 
 class Objects:
-    """What `git_dir` holds. Raises GIT_UNAVAILABLE where the mirror is damaged: it is fetched again."""
+    """
+    What `git_dir` holds. Raises GIT_UNAVAILABLE where the mirror is damaged: it is fetched again.
+
+    TREE_REFUSED where an object takes more memory or time than a fetch may.
+    """
 
     def __init__(self, git_dir: Path) -> None:
         self._git_dir = git_dir
@@ -37,9 +44,13 @@ class Objects:
             timeout=_TIMEOUT,
             max_output=max_output,
             stdin=stdin,
+            max_memory=_LIMITS.memory,
+            max_cpu=_LIMITS.cpu,
         )
         if done.code not in codes:
             said = scrub(done.stderr.decode("utf-8", "replace"), ())[-300:]
+            if done.code == -signal.SIGXCPU or _TOO_MUCH.search(done.stderr):
+                raise refused(f"git {arguments[0]}: it takes more time or memory than allowed")
             raise Failure(Reason.GIT_UNAVAILABLE, f"git {arguments[0]} on the mirror: {said}")
         return done
 

@@ -54,7 +54,8 @@ class Goal:
     """
     `target` is what should run, None while nothing is eligible and nothing was applied.
 
-    `decided` is set where `target` is new. `problem` is why the newest version is not the target.
+    `decided` is set where `target` is new. `problem` is why the newest version is not the target;
+    `waiting` are older ones that may enter first, each at a known time.
     `passed_over` are versions between that were never applied.
     """
 
@@ -62,6 +63,13 @@ class Goal:
     decided: Decided | None = None
     problem: tuple[Version, Failure] | None = None
     passed_over: tuple[Version, ...] = ()
+    waiting: tuple[tuple[Version, Failure], ...] = ()
+
+    @property
+    def wakes(self) -> datetime | None:
+        """The first moment at which the clock alone lets one of them in."""
+        known = [self.problem, *self.waiting]
+        return min((f.wakes for _, f in filter(None, known) if f.wakes), default=None)
 
 
 class Chooser:
@@ -77,6 +85,7 @@ class Chooser:
         self._forbidden = forbidden_namespaces
         self._applied: dict[str, tuple[tuple[str, str, Version], Rendered]] = {}
         self._refused: dict[tuple[str, str, str], Failure] = {}
+        self._limited: set[tuple[str, str, str]] = set()
         self._lock = threading.Lock()
 
     def rules(self, application: Application) -> Rules:
@@ -121,6 +130,7 @@ class Chooser:
             return Goal(self.rendered(application, mirror, applied))
         since = applied.commit if applied else None
         problem: tuple[Version, Failure] | None = None
+        waiting: list[tuple[Version, Failure]] = []
         revisions = mirror.history(head.commit, root, since=since, limit=_MAX_HISTORY)
         for index, revision in enumerate(revisions):
             version = Version(revision.commit, revision.tree, revision.subject)
@@ -129,6 +139,8 @@ class Chooser:
             try:
                 target, decided = self._eligible(application, verifier, mirror, version, now)
             except Failure as failure:
+                if problem is not None and failure.wakes is not None:
+                    waiting.append((version, failure))
                 problem = problem or (version, failure)
                 if failure.reason.kind is Kind.TRANSIENT:
                     break  # not known, so nothing older may take its place
@@ -136,15 +148,15 @@ class Chooser:
             # Before the first one that is applied nothing is passed over.
             older = revisions[index + 1 :] if since else []
             rest = tuple(Version(r.commit, r.tree, r.subject) for r in older)
-            return Goal(target, decided, problem, rest)
-        if applied is None:
-            return Goal(None, problem=problem)
-        return Goal(self.rendered(application, mirror, applied), problem=problem)
+            return Goal(target, decided, problem, rest, tuple(waiting))
+        held = None if applied is None else self.rendered(application, mirror, applied)
+        return Goal(held, problem=problem, waiting=tuple(waiting))
 
     def forget(self, name: str) -> None:
         """What was wrong with versions of the application is found out anew."""
         with self._lock:
             self._refused = {k: f for k, f in self._refused.items() if k[0] != name}
+            self._limited = {k for k in self._limited if k[0] != name}
 
     def check(self, application: Application, target: Rendered) -> None:
         """Whether today's policy still lets the source bring all of it. Raises OBJECT_REFUSED."""
@@ -179,11 +191,12 @@ class Chooser:
             objects = self._render(application, mirror, version)
             check(objects, self.rules(application), self._scopes(objects))
         except Failure as failure:
-            if failure.reason in _LASTING:
+            if failure.reason in _LASTING and self._is_sure(key, failure):
                 self._remember(key, failure)
             raise
         target = Rendered(version, _prepared(application, objects))
-        return target, decide(application, verifier, target.objects, now)
+        decided = decide(application, verifier, target.objects, now, commit=version.commit)
+        return target, decided
 
     def _check_signature(self, application: Application, mirror: Mirror, version: Version) -> None:
         source = application.source
@@ -209,6 +222,16 @@ class Chooser:
                 continue
             scopes[resource.group, kind] = resource.namespaced
         return scopes
+
+    def _is_sure(self, key: tuple[str, str, str], failure: Failure) -> bool:
+        """A limit is run into twice before it counts: a machine in distress kills children, too (G28)."""
+        with self._lock:
+            if failure.reason is not Reason.RENDER_LIMIT or key in self._limited:
+                return True
+            if len(self._limited) >= _MAX_REFUSED:
+                self._limited.clear()
+            self._limited.add(key)
+            return False
 
     def _remember(self, key: tuple[str, str, str], failure: Failure) -> None:
         with self._lock:

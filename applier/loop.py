@@ -127,6 +127,11 @@ class Loop:
             found.setdefault(application.source.git, set()).add(application.source.ref)
         return {url: frozenset(refs) for url, refs in found.items()}
 
+    def _beats(self, url: str) -> frozenset[str]:
+        """The refs of the heartbeats in a repository."""
+        sources = (application.source for application in self._applications.values())
+        return frozenset(s.heartbeat.ref for s in sources if s.git == url and s.heartbeat)
+
     def _stale(self) -> list[str]:
         """Repositories that are due, marked as being fetched."""
         with self._changed:
@@ -135,7 +140,8 @@ class Loop:
     def _fetch(self, url: str) -> None:
         try:
             refs = self._sources().get(url, frozenset())
-            moved = self._repositories.fetch(url, refs) or not self._turns.was_fetched(url)
+            moved = self._repositories.fetch(url, refs, self._beats(url))
+            moved = moved or not self._turns.was_fetched(url)
             if moved:
                 for ref in refs:
                     self._spread(url, ref)

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from prometheus_client import Counter, Gauge, start_http_server
 
-from applier.failure import Kind
+from applier.failure import Kind, Reason
 from applier.state import State
 
 STEPS = Counter(
@@ -44,6 +44,11 @@ LAST_SUCCESS = Gauge(
 FETCH_TROUBLE = Gauge(
     "stagepass_applier_fetch_trouble", "1 while its repository cannot be fetched.", ["application"]
 )
+HEARTBEAT_MISSING = Gauge(
+    "stagepass_applier_heartbeat_missing",
+    "1 while no heartbeat counts that policy asks for: its Git server may withhold commits.",
+    ["application"],
+)
 RECORDS_FAILED = Counter(
     "stagepass_applier_records_failed_total",
     "Statuses and dead letters that could not be read or written; each is tried again.",
@@ -63,7 +68,8 @@ def stepped(application: str, state: State, now: datetime) -> None:
     STEPS.labels(application, result).inc()
     if trouble is not None:
         TROUBLES.labels(trouble.reason.name).inc()
-    if trouble is None or trouble.reason.kind is Kind.BLOCKED:
+    waits = trouble is not None and trouble.reason.kind is Kind.BLOCKED
+    if trouble is None or (waits and trouble.reason is not Reason.HEARTBEAT_MISSING):
         LAST_SUCCESS.labels(application).set(now.timestamp())
 
 
@@ -77,3 +83,10 @@ def dead_letters(by_application: Mapping[str, int], known: Mapping[str, object])
 def fetching(application: str, *, is_broken: bool) -> None:
     """Whether its repository could be fetched."""
     FETCH_TROUBLE.labels(application).set(int(is_broken))
+
+
+def heartbeats(missing: Mapping[str, bool]) -> None:
+    """Whether one is missing, of each application that policy wants a heartbeat for."""
+    HEARTBEAT_MISSING.clear()
+    for name, is_missing in missing.items():
+        HEARTBEAT_MISSING.labels(name).set(int(is_missing))

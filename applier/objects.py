@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from applier.refused import check
-from applier.rules import CRD, FIELD_MANAGER, LABEL, Object, is_built_in, is_hollow, members
+from applier.rules import CRD, FIELD_MANAGER, LABEL, Object
 from stagepass.manifest import ObjectId
+from stagepass.objects import spelled
 
 __all__ = ["FIELD_MANAGER", "LABEL", "apply_order", "check", "label_value", "prepare", "unlabelled"]
 
@@ -72,14 +72,8 @@ def label_value(pipeline: str, stage: str) -> str:
 
 
 def prepare(objects: Iterable[Object], label: str) -> list[dict[str, Any]]:
-    """
-    The objects as they are sent: labelled, and spelled the way an API server keeps them.
-
-    Dropped, as it stores none of it: empty `status`, `creationTimestamp: null`, empty labels and
-    annotations, and in built-in kinds every null. `stringData` of a Secret is folded into `data`:
-    server-side apply tracks the two apart, and never removes a key that was sent as `stringData`.
-    """
-    return [_prepared(each, label) for each in objects]
+    """The objects as they are sent: labelled, and `spelled` the way an API server keeps them."""
+    return [spelled(each, {LABEL: label}) for each in objects]
 
 
 def unlabelled(objects: Iterable[Object]) -> list[dict[str, Any]]:
@@ -100,39 +94,3 @@ def apply_order(objects: Iterable[Object]) -> list[list[Object]]:
         found = ObjectId.of(each)
         waves[_WAVE_OF.get((found.group, found.kind), len(_WAVES))].append((found, each))
     return [[each for _, each in sorted(wave, key=lambda pair: pair[0])] for wave in waves if wave]
-
-
-def _prepared(source: Object, label: str) -> dict[str, Any]:
-    found = ObjectId.of(source)
-    document = dict(without_nulls(source) if is_built_in(found.group) else source)
-    metadata = dict(members(document.get("metadata")))
-    for name in ("creationTimestamp", "annotations"):
-        if not metadata.get(name):
-            metadata.pop(name, None)
-    metadata["labels"] = {**members(metadata.get("labels")), LABEL: label}
-    document["metadata"] = metadata
-    if "status" in document and is_hollow(document["status"]):
-        del document["status"]
-    return folded_secret(document) if (found.group, found.kind) == ("", "Secret") else document
-
-
-def without_nulls(value: Any) -> Any:
-    """`value` without the members that are null; a built-in kind has no meaning for them."""
-    if isinstance(value, dict):
-        return {key: without_nulls(each) for key, each in value.items() if each is not None}
-    return [without_nulls(each) for each in value] if isinstance(value, list) else value
-
-
-def folded_secret(secret: Mapping[str, Any]) -> dict[str, Any]:
-    """With `stringData` in `data` and no line ends in base64, as an API server stores it."""
-    document, data = dict(secret), secret.get("data")
-    if isinstance(data, dict):
-        data = {k: re.sub("[\r\n]", "", v) if isinstance(v, str) else v for k, v in data.items()}
-        document["data"] = data
-    plain = secret.get("stringData")
-    if isinstance(plain, dict) and all(isinstance(each, str) for each in plain.values()):
-        coded = {key: base64.b64encode(each.encode()).decode() for key, each in plain.items()}
-        if coded:
-            document["data"] = {**members(data), **coded}
-        del document["stringData"]
-    return document

@@ -28,7 +28,16 @@ class Finished:
 
 
 class TimedOutError(Exception):
-    """The deadline passed; the whole process group was killed."""
+    """
+    The deadline passed; the whole process group was killed.
+
+    `computed` is how many seconds of a processor those of the group had taken that were computing then,
+    not waiting.
+    """
+
+    def __init__(self, message: str, computed: float) -> None:
+        self.computed = computed
+        super().__init__(message)
 
 
 class OutputLimitError(Exception):
@@ -46,13 +55,15 @@ def run(
     pass_fds: Sequence[int] = (),
     max_file: int | None = None,
     max_memory: int | None = None,
+    max_cpu: int | None = None,
 ) -> Finished:
     """
     The program's end, within `timeout` seconds and `max_output` bytes of standard output.
 
     The environment is `env` and nothing else. `max_file` caps, in bytes, each file that it and its
-    children write (RLIMIT_FSIZE), `max_memory` the address space of each (RLIMIT_AS). Raises
-    `TimedOutError`, `OutputLimitError`, or `OSError` where the program cannot be started.
+    children write (RLIMIT_FSIZE), `max_memory` the address space of each (RLIMIT_AS), and `max_cpu`,
+    in seconds, what each computes (RLIMIT_CPU). Raises `TimedOutError`, `OutputLimitError`, or
+    `OSError` where the program cannot be started.
     """
     deadline = time.monotonic() + timeout
     process = subprocess.Popen(
@@ -69,10 +80,11 @@ def run(
     try:
         _limit(process.pid, resource.RLIMIT_FSIZE, max_file)
         _limit(process.pid, resource.RLIMIT_AS, max_memory)
+        _limit(process.pid, resource.RLIMIT_CPU, max_cpu)
         stdout, stderr = _exchange(process, stdin, deadline, max_output)
         code = process.wait(max(0.01, deadline - time.monotonic()))
     except subprocess.TimeoutExpired as error:
-        raise TimedOutError(f"no end within {timeout:g} s") from error
+        raise TimedOutError(f"no end within {timeout:g} s", _computed(process.pid)) from error
     finally:
         _end(process)
     return Finished(code, stdout, stderr)
@@ -82,6 +94,17 @@ def _limit(pid: int, kind: int, size: int | None) -> None:
     if size is not None:
         with suppress(ProcessLookupError):  # it may have ended already
             resource.prlimit(pid, kind, (size, size))
+
+
+def _computed(group: int) -> float:
+    """proc(5), after the name in brackets: 1st the state, 3rd the group, 12th and 13th ticks."""
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError, ValueError, IndexError):
+            fields = stat.read_text("latin-1").rpartition(")")[2].split()
+            if int(fields[2]) == group and fields[0] == "R":
+                ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

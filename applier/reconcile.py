@@ -10,18 +10,21 @@ Whatever is wrong with the newest version or with Git, what was applied is kept,
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from applier import watching
 from applier.application import Application
 from applier.applying import Applying, gravest
+from applier.choosing import Choices
 from applier.cluster import Cluster
-from applier.deciding import decide, images_of
+from applier.deciding import Decided, decide, images_of
 from applier.failure import Failure, Kind, Phase, Reason
+from applier.foreseeing import Standings
 from applier.goal import Chooser, Goal, Rendered
 from applier.health import Status
+from applier.heartbeat import Heartbeats
 from applier.inventory import Inventory
 from applier.live import Live
 from applier.noting import Notes, Reporter
@@ -37,12 +40,12 @@ from applier.soaking import Soaks
 from applier.state import State, Version
 from applier.store import StateStore
 from stagepass import log
+from stagepass.digest import Digest, ImageRef
 from stagepass.manifest import ObjectId
+from stagepass.predicates.named_release import NamedRelease
 from stagepass.verifier import Verifier
 
 __all__ = ["Reconciler", "Reporter", "Services"]
-
-_CHOICE = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +57,10 @@ class Services:
     store: StateStore
     soaks: Soaks
     repositories: Repositories
+    heartbeats: Heartbeats
     chooser: Chooser
     signer: Signer
     reporter: Reporter
-
-
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    """A goal with a problem, and what it was chosen from: it stands for a while."""
-
-    given: tuple[str, str, Version | None]
-    goal: Goal
-    until: datetime
 
 
 class Reconciler:
@@ -74,7 +69,10 @@ class Reconciler:
     def __init__(self, services: Services, interval: timedelta, retry: timedelta) -> None:
         self._services, self._interval = services, interval
         self._notes = Notes(services.store, services.reporter, interval, retry)
-        self._choices: dict[str, _Choice] = {}
+        self._standings = Standings()
+        self._choices = Choices(
+            services.repositories, services.heartbeats, services.chooser, interval
+        )
 
     def step(self, application: Application, verifier: Verifier, now: datetime) -> datetime:
         """Do what can be done now; when to come back. Raises `Failure` only where the state is lost."""
@@ -102,16 +100,15 @@ class Reconciler:
     def _begin_again(self, application: Application, now: datetime) -> None:
         """Where a person asked for it: attempts start at zero, and nothing is remembered."""
         if self._services.reporter.wishes(application.name).redriven:
-            self._services.chooser.forget(application.name)
-            self._choices.pop(application.name, None)
+            self._choices.forget(application.name)
             self._notes.begin_again(application, now)
 
     def _attempt(
         self, application: Application, verifier: Verifier, here: Version, now: datetime
     ) -> list[tuple[Version, Failure]]:
         """Everything that stands in the way, of the newest version first. Raises `Failure`, too."""
-        goal = self._choose(application, verifier, now)
-        found = [goal.problem] if goal.problem else []
+        goal = self._choices.choose(application, verifier, self._state(application), now)
+        found = [goal.problem, *goal.waiting] if goal.problem else []
         target = goal.target
         if target is None:
             nothing = Failure(Reason.PATH_MISSING, "no commit has the directory")
@@ -133,34 +130,6 @@ class Reconciler:
     def _put(self, application: Application, state: State) -> None:
         state = replace(state, apply=application.source.apply_rule)
         self._services.store.put(application.name, state)
-
-    def _choose(self, application: Application, verifier: Verifier, now: datetime) -> Goal:
-        """The goal; where Git gives none, what was applied stays it. Raises `Failure` without that."""
-        state, source = self._state(application), application.source
-        repositories, chooser = self._services.repositories, self._services.chooser
-        try:
-            commit = repositories.head(source)
-            given = commit, verifier.policy.revision, state.applied
-            known = self._choices.get(application.name)
-            if known is not None and known.given == given and now < known.until:
-                return known.goal
-            head = Version(commit, repositories.tree(source, commit))
-            mirror = repositories.mirror(source.git)
-            goal = chooser.choose(application, verifier, mirror, head, state, now)
-        except Failure as failure:
-            if state.applied is None:
-                raise
-            with suppress(Failure):
-                mirror = repositories.mirror(source.git)
-                held = chooser.rendered(application, mirror, state.applied)
-                return Goal(held, problem=(state.applied, failure))
-            raise
-        until = now + min(self._interval, _CHOICE)
-        if goal.problem is not None and goal.problem[1].wakes is not None:
-            until = min(until, goal.problem[1].wakes)
-        if goal.problem is not None and goal.decided is None:
-            self._choices[application.name] = _Choice(given, goal, until)
-        return goal
 
     def _observe(
         self, application: Application, target: Rendered, inventory: Inventory
@@ -192,16 +161,18 @@ class Reconciler:
         writes = [*planned.create, *planned.update]
         if goal.decided is None and writes:  # drift: what may be mended is judged by today's policy
             chooser.check(application, target)
-            decide(application, verifier, writes, now)
+            commit = target.version.commit
+            decide(application, verifier, target.objects, now, commit=commit, only=writes)
         state = self._begin(application, owning, goal, target, now)
         if goal.decided is not None and native and application.stage.signed_by:
-            images = goal.decided.images
-            self._services.signer.enter(application, verifier.policy, images, now)
+            decided = goal.decided
+            self._enter(application, verifier, decided.images, decided.release, now)
         state = self._carry_out(application, state, planned)
         if is_new:
             self._services.soaks.forget(application.name)
             state = replace(state, applied=target.version, applied_at=now, native=native)
-            state = replace(state, soak=Soak(), healthy_since=None)
+            state = replace(state, soak=Soak(), healthy_since=None, admitted_until=None)
+            state = _released(state, goal.decided)
         self._put(application, state)
         self._services.reporter.applied(application, planned, is_new=is_new)
 
@@ -269,27 +240,59 @@ class Reconciler:
         state: State,
         now: datetime,
     ) -> State:
-        """Sign for what ran, if the decision of *now* still admits it by its evidence alone."""
-        decided = decide(application, verifier, target.objects, now)
+        """
+        Sign for what ran, if the decision of *now* still admits it by its evidence alone.
+
+        Not while the server may withhold what overtakes it: a commit that takes it back, say.
+        """
+        self._services.heartbeats.check(application.source, now)
+        commit = target.version.commit
+        decided = decide(application, verifier, target.objects, now, commit=commit)
         if not decided.native:
             raise Failure(Reason.NOT_NATIVE, "admitted by an exception, which is never signed for")
         if application.stage.signed_by:
-            signer, policy = self._services.signer, verifier.policy
-            signer.enter(application, policy, decided.images, now)
+            signer, policy, release = self._services.signer, verifier.policy, decided.release
+            self._enter(application, verifier, decided.images, release, now)
             ran, others = watching.passing(decided.images, soak, now)
-            signer.sign_passes(application, policy, target.version, ran, now)
+            # What was released together passes together.
+            if release is None or not others:
+                signer.sign_passes(application, policy, target.version, ran, now, release)
             if others:
                 message = f"no Pod of ours ran {', '.join(others[:5])}"
                 raise Failure(Reason.NOTHING_RAN, message)
         waited = state.trouble is not None and state.trouble.reason is Reason.PROGRESSING
         trouble = None if waited else state.trouble  # one write for both
+        state = _released(state, decided)
         return replace(state, native=True, passed=target.version, passed_at=now, trouble=trouble)
+
+    def _enter(
+        self,
+        application: Application,
+        verifier: Verifier,
+        images: Iterable[tuple[ImageRef, Digest, str]],
+        release: NamedRelease | None,
+        now: datetime,
+    ) -> None:
+        digest = release.digest if release else None
+        self._services.signer.enter(application, verifier.policy, images, now, digest)
 
     def _renew(
         self, application: Application, verifier: Verifier, target: Rendered, now: datetime
     ) -> None:
-        """Keep the receipts of what runs alive: asked of nobody until one nears its end."""
+        """Keep the receipts of what runs alive, and note until when it is admitted; seldom asks anybody."""
         state = self._state(application)
-        if state.native and application.stage.signed_by and state.applied == target.version:
+        if state.applied != target.version:
+            return
+        if state.native and application.stage.signed_by:
             images = images_of(application, target.objects)
-            self._services.signer.enter(application, verifier.policy, images, now)
+            self._enter(application, verifier, images, state.release, now)
+        until = self._standings.until(application, verifier, state, target.objects, now)
+        if until != state.admitted_until:
+            self._put(application, replace(state, admitted_until=until))
+
+
+def _released(state: State, decided: Decided | None) -> State:
+    """Of which release what is applied is, by the last decision about it."""
+    if decided is None:
+        return state
+    return replace(state, release=decided.release, unreleased=decided.unreleased)

@@ -17,6 +17,8 @@ from stagepass.clock import format_time
 
 # Of these, a sentence that differs is no news: it counts replicas.
 _TALKATIVE = {Reason.PROGRESSING.name}
+# Blocked, and worth an alarm: whether what runs is the newest is not known.
+_ALARMING = {Reason.HEARTBEAT_MISSING}
 _SHORT = 12
 
 
@@ -38,7 +40,8 @@ def is_ready(state: State) -> bool:
     trouble = state.trouble
     if state.applied is None or trouble is None:
         return state.applied is not None
-    waits = trouble.reason.kind is Kind.BLOCKED and trouble.reason is not Reason.PROGRESSING
+    unwell = trouble.reason is Reason.PROGRESSING or trouble.reason in _ALARMING
+    waits = trouble.reason.kind is Kind.BLOCKED and not unwell
     return waits and state.healthy_since is not None
 
 
@@ -55,6 +58,7 @@ def status_of(record: Record, state: State, now: datetime) -> dict[str, Any]:
         "conditions": conditions(_said(record, state), record.status, record.generation, now),
         "applied": _version(state.applied, state.applied_at),
         "healthySince": state.healthy_since and format_time(state.healthy_since),
+        "admittedUntil": state.admitted_until and format_time(state.admitted_until),
         "passed": _version(state.passed, state.passed_at),
         "waiting": _waiting(trouble),
         "apply": state.apply or None,
@@ -94,7 +98,8 @@ def events(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Event]:
     reason = str(ready.get("reason"))
     told = reason in Reason.__members__ and reason not in _TALKATIVE
     if told and (reason != old.get("reason") or stalled != was_stalled):
-        warning = stalled or Reason[reason].kind is not Kind.BLOCKED
+        warns = Reason[reason].kind is not Kind.BLOCKED or Reason[reason] in _ALARMING
+        warning = stalled or warns
         found.append(Event(warning, reason, str(ready.get("message") or "")))
     return found
 

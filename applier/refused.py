@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from applier.failure import Failure, Reason
 from applier.refused_kinds import refused_content, refused_kind
-from applier.rules import CRD, DOMAIN, Object, Rules, entries, identity, is_hollow, members
+from applier.rules import CRD, Object, Rules, entries, identity, is_hollow, members
 from stagepass.errors import InputError
 from stagepass.manifest import ObjectId
+from stagepass.objects import shape_problems, word_problems
 
 Scopes = Mapping[tuple[str, str], bool]
 
-_API_VERSION = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?/)?v[a-z0-9]{1,62}", re.ASCII)
-_KIND = re.compile(r"[A-Z][A-Za-z0-9]{0,62}", re.ASCII)
-_NAMESPACE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 # Members of metadata that are the API server's, or that decide about somebody else's objects (G34).
 _METADATA = (
     *("deletionGracePeriodSeconds", "deletionTimestamp", "finalizers", "generateName"),
     *("generation", "managedFields", "ownerReferences", "resourceVersion", "selfLink", "uid"),
 )
+# Of those, what controllers hand on from a template to the Pods and claims that they make.
+_HANDED_ON = ("finalizers", "ownerReferences")
 _MAX_SHOWN = 10
 
 
@@ -88,7 +87,7 @@ def _defined(objects: Sequence[Object]) -> dict[tuple[str, str], bool]:
 
 
 def _problems(found: ObjectId, document: Object, rules: Rules, known: Scopes) -> Iterator[str]:
-    yield from _shape(found, document)
+    yield from shape_problems(found, document)
     yield from _metadata(members(document.get("metadata")))
     if not is_hollow(document.get("status")):
         yield "has a status, which is the cluster's to say"
@@ -97,28 +96,8 @@ def _problems(found: ObjectId, document: Object, rules: Rules, known: Scopes) ->
     yield from _place(found, rules, known)
     yield from refused_content(found, document)
     for path, metadata in _template_metadata(document):
-        yield from (f"{path}: {why}" for why in _words(metadata))
-
-
-def _shape(found: ObjectId, document: Object) -> Iterator[str]:
-    if not _API_VERSION.fullmatch(document["apiVersion"]) or not _KIND.fullmatch(found.kind):
-        yield f"apiVersion {document['apiVersion']!r} and kind {found.kind!r} name no kind"
-    if found.kind.endswith("List") and isinstance(document.get("items"), list):
-        yield "is a list inside a list"
-    metadata = document.get("metadata")
-    if not isinstance(metadata, dict):
-        yield "has no metadata"
-        return
-    name, namespace = metadata.get("name"), metadata.get("namespace")
-    if not isinstance(name, str) or not name:
-        yield "has no metadata.name"
-    # A name becomes part of a URL: the API server takes no other characters out of one.
-    elif name in (".", "..") or re.search(r"[/%\x00-\x20\x7f?#\\]", name) or len(name) > 253:
-        yield f"metadata.name {name!r} is no name"
-    if namespace is not None and (
-        not isinstance(namespace, str) or not _NAMESPACE.fullmatch(namespace)
-    ):
-        yield f"metadata.namespace {namespace!r} is no namespace"
+        held = (f"sets metadata.{name}" for name in _HANDED_ON if name in metadata)
+        yield from (f"{path}: {why}" for why in (*held, *word_problems(metadata)))
 
 
 def _metadata(metadata: Object) -> Iterator[str]:
@@ -127,24 +106,7 @@ def _metadata(metadata: Object) -> Iterator[str]:
             yield f"sets metadata.{name}"
     if metadata.get("creationTimestamp") is not None:
         yield "sets metadata.creationTimestamp"
-    yield from _words(metadata)
-
-
-def _words(metadata: Object) -> Iterator[str]:
-    """Labels and annotations: texts, and none of ours, which the gate and the applier believe."""
-    for name in ("labels", "annotations"):
-        values = metadata.get(name)
-        if values is None:
-            continue
-        if not isinstance(values, dict):
-            yield f"metadata.{name} is no map"
-            continue
-        for key, value in values.items():
-            prefix = str(key).partition("/")[0]
-            if prefix == DOMAIN or prefix.endswith(f".{DOMAIN}"):
-                yield f"sets the {name.removesuffix('s')} {key!r}"
-            if value is not None and not isinstance(value, str):
-                yield f"metadata.{name} {key!r} is not text"
+    yield from word_problems(metadata)
 
 
 def _place(found: ObjectId, rules: Rules, known: Scopes) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from applier.rules import CRD, DOMAIN, Object, entries, members
 from stagepass.manifest import ObjectId
+from stagepass.objects import is_our_own
 
 _ADMISSION = "admissionregistration.k8s.io"
 
@@ -70,7 +71,7 @@ _SUBJECTS = {"system:masters", "system:anonymous", "system:unauthenticated", "sy
 def refused_kind(object_id: ObjectId) -> str | None:
     """Why its kind is brought by nobody, or None."""
     group, kind = object_id.group, object_id.kind
-    if group == DOMAIN or group.endswith(f".{DOMAIN}"):
+    if is_our_own(group):
         return f"the group {DOMAIN} is the applier's own"
     if why := _GROUPS.get(group) or _KINDS.get((group, kind)):
         return f"a {kind} {why}"
@@ -98,7 +99,7 @@ def refused_content(object_id: ObjectId, document: Object) -> Iterator[str]:
 def _definition(document: Object) -> Iterator[str]:
     spec = members(document.get("spec"))
     group = spec.get("group")
-    if not isinstance(group, str) or group == DOMAIN or group.endswith(f".{DOMAIN}"):
+    if not isinstance(group, str) or is_our_own(group):
         yield f"defines a kind of the group {group!r}"
 
 

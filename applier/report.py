@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from applier import metrics
@@ -62,6 +62,14 @@ class LogReporter:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Troubles:
+    """What is wrong with a source by itself, None where nothing is. Neither raises."""
+
+    fetch: Callable[[Source], Failure | None]
+    heartbeat: Callable[[Source, datetime], Failure | None]
+
+
 class Recorder:
     """The applier's `Reporter`, and what people want of it (`wishes`). Thread-safe."""
 
@@ -70,12 +78,13 @@ class Recorder:
         cluster: Cluster,
         namespace: str,
         state_of: Callable[[str], State],
-        fetch_trouble: Callable[[Source], Failure | None],
+        troubles: Troubles,
     ) -> None:
         self._applications = Applications(cluster, namespace)
         self._box = LetterBox(letters_of(cluster, namespace))
         self._fetches = FetchRecord(cluster, namespace)
-        self._state_of, self._fetch_trouble = state_of, fetch_trouble
+        self._state_of, self._troubles = state_of, troubles
+        self._silent: set[str] = set()
         self._log, self._failed = LogReporter(), ""
 
     def load(self) -> None:
@@ -106,7 +115,7 @@ class Recorder:
         return self.wishes(name).suspended
 
     def poll(self, applications: Mapping[str, Application]) -> set[str]:
-        """Read the records again; the applications of which something else is wanted. Never raises."""
+        """Read the records again; the applications that have to be looked at for it. Never raises."""
         before = {name: self.wishes(name) for name in applications}
         try:
             self._applications.load()
@@ -114,15 +123,17 @@ class Recorder:
             self._box.load(now)
             self._tell_all(applications, now)
             sources = (each.source for each in applications.values())
-            self._fetches.note(sources, self._fetch_trouble, now)
+            self._fetches.note(sources, self._troubles.fetch, now)
         except Failure as failure:
             self._note(failure)
         else:
             self._failed = ""
         for name, application in applications.items():
-            metrics.fetching(name, is_broken=self._fetch_trouble(application.source) is not None)
+            is_broken = self._troubles.fetch(application.source) is not None
+            metrics.fetching(name, is_broken=is_broken)
         metrics.dead_letters(self._box.open(), applications)
-        return {name for name, wishes in before.items() if self.wishes(name) != wishes}
+        changed = {name for name, wishes in before.items() if self.wishes(name) != wishes}
+        return changed | self._listen(applications, datetime.now(UTC))
 
     def stepped(self, application: Application, state: State, now: datetime) -> None:
         """See `Reporter`."""
@@ -156,6 +167,18 @@ class Recorder:
         """See `Reporter`."""
         self._box.redriven(application.name, now)
         log.info("dead_letter.redriven", application=application.name)
+
+    def _listen(self, applications: Mapping[str, Application], now: datetime) -> set[str]:
+        """Those whose heartbeat stopped, or came back: they need not wait for their next look."""
+        missing = {
+            name: self._troubles.heartbeat(application.source, now) is not None
+            for name, application in applications.items()
+            if application.source.heartbeat is not None
+        }
+        metrics.heartbeats(missing)
+        silent = {name for name, is_missing in missing.items() if is_missing}
+        changed, self._silent = silent ^ self._silent, silent
+        return changed & applications.keys()
 
     def _tell_all(self, applications: Mapping[str, Application], now: datetime) -> None:
         """Those whose records changed, not their applications."""

@@ -9,15 +9,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from applier.failure import Failure, Reason
 from applier.git import GitCredentials, Mirror, Ref
+from stagepass.clock import format_time, parse_time
 from stagepass.policy.source import Source
 
 _FETCH_SECONDS = 120.0
 Seen = Mapping[tuple[str, str], str]
-"""(URL, full ref) -> the newest commit that was ever taken from it."""
+"""
+(URL, full ref) -> the newest commit that was ever taken from it; and (URL, full ref + " heartbeat"),
+which is the name of no ref, -> the time of the newest heartbeat.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,7 @@ class Repositories:
         self._seen, self._remember, self._allow_file = dict(seen), remember, allow_file
         self._mirrors: dict[str, Mirror] = {}
         self._heads: dict[tuple[str, str], _Head] = {}
+        self._beats: dict[tuple[str, str], str | None] = {}
         self._trees: dict[tuple[str, str, str], str] = {}
         self._lock = threading.Lock()
         self._remembering = threading.Lock()
@@ -62,18 +68,24 @@ class Repositories:
                 self._mirrors[url] = found
             return found
 
-    def fetch(self, url: str, refs: frozenset[str]) -> bool:
-        """Bring `refs` up to date; whether a head moved or failed otherwise than before. Never raises."""
+    def fetch(self, url: str, refs: frozenset[str], beats: frozenset[str] = frozenset()) -> bool:
+        """
+        Bring `refs` and the refs of heartbeats up to date; whether one of `refs` moved, or failed
+        otherwise than before. Never raises.
+        """
         before = {ref: self._heads.get((url, ref)) for ref in refs}
+        found: dict[str, str | None] = {}
         try:
             mirror = self.mirror(url)
-            mirror.fetch([_ref(name) for name in sorted(refs)], timeout=_FETCH_SECONDS)
+            mirror.fetch([_ref(name) for name in sorted(refs | beats)], timeout=_FETCH_SECONDS)
         except Failure as failure:
             after = {ref: _Head(self._usable(url, ref), failure) for ref in refs}
         else:
             after = {ref: self._look(mirror, url, ref) for ref in refs}
+            found = {ref: _present(mirror, ref) for ref in beats}
         with self._lock:
             self._heads.update({(url, ref): head for ref, head in after.items()})
+            self._beats.update({(url, ref): commit for ref, commit in found.items()})
         return any(_told(before[ref]) != _told(after[ref]) for ref in refs)
 
     def head(self, source: Source) -> str:
@@ -88,6 +100,28 @@ class Repositories:
         if head.commit is None:
             raise Failure(Reason.REF_MISSING, f"{source.git}: there is no commit at {source.ref}")
         return head.commit
+
+    def known_head(self, source: Source) -> str | None:
+        """The newest commit that was taken, also where `head` says that it may not be used."""
+        head = self._heads.get((source.git, source.ref))
+        return head.commit if head else None
+
+    def beat(self, url: str, ref: str) -> str | None:
+        """The commit at a heartbeat's ref, None where there is none. Raises GIT_UNAVAILABLE."""
+        try:
+            return self._beats[url, ref]
+        except KeyError:
+            text = f"{url}: {ref} was not fetched yet"
+            raise Failure(Reason.GIT_UNAVAILABLE, text) from None
+
+    def newest_beat(self, url: str, ref: str, time: datetime) -> datetime:
+        """The time of the newest heartbeat ever, with this one. Raises `Failure`: it cannot be kept."""
+        key = (url, f"{ref} heartbeat")
+        with self._remembering:
+            last = self._seen.get(key)
+            newest = max(time, parse_time(last)) if last else time
+            self._write(key, format_time(newest))
+        return newest
 
     def tree(self, source: Source, commit: str) -> str:
         """The tree of the source's root there; asked of Git once. Raises PATH_MISSING."""
@@ -149,13 +183,24 @@ class Repositories:
     def _keep(self, key: tuple[str, str], commit: str) -> None:
         """Kept before it is used, one after the other: an older record must not replace a newer."""
         with self._remembering:
-            seen = {**self._seen, key: commit}
+            self._write(key, commit)
+
+    def _write(self, key: tuple[str, str], value: str) -> None:
+        if self._seen.get(key) != value:
+            seen = {**self._seen, key: value}
             self._remember(seen)
             self._seen = seen
 
 
 def _ref(name: str) -> Ref:
     return Ref("branch" if name.startswith("refs/heads/") else "tag", name)
+
+
+def _present(mirror: Mirror, ref: str) -> str | None:
+    try:
+        return mirror.head(_ref(ref))
+    except Failure:
+        return None
 
 
 def _told(head: _Head | None) -> tuple[str | None, str]:

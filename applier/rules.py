@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from stagepass.manifest import ObjectId
+from stagepass.objects import DOMAIN, Object, entries, is_built_in, is_hollow, members
 from stagepass.stage import NamespacePattern
 
-Object = Mapping[str, Any]
+__all__ = [
+    "CRD",
+    "DOMAIN",
+    "FIELD_MANAGER",
+    "LABEL",
+    "Object",
+    "Rules",
+    "entries",
+    "identity",
+    "is_built_in",
+    "is_hollow",
+    "members",
+]
 
-DOMAIN = "stagepass.dev"
 LABEL = f"{DOMAIN}/application"
 """On everything we apply: `PIPELINE.STAGE`."""
 FIELD_MANAGER = "stagepass-applier"
@@ -49,29 +59,3 @@ def identity(object_id: ObjectId) -> str:
     """`group/Kind/namespace/name`, as failures and reports spell it; "core" and "-" for none."""
     group, namespace = object_id.group or "core", object_id.namespace or "-"
     return f"{group}/{object_id.kind}/{namespace}/{object_id.name}"
-
-
-def is_built_in(group: str) -> bool:
-    """Whether Kubernetes itself serves the group, so that its objects are decoded into Go types."""
-    return "." not in group or (group.endswith(".k8s.io") and group not in _AROUND)
-
-
-# Groups of Kubernetes projects that are served by CRDs, whatever their name looks like.
-_AROUND = {"gateway.networking.k8s.io", "snapshot.storage.k8s.io", "policy.networking.k8s.io"}
-
-
-def members(value: object) -> Mapping[str, Any]:
-    """`value` where it is a map, else an empty one: what is read here was written by strangers."""
-    return value if isinstance(value, dict) else {}
-
-
-def entries(value: object) -> list[Mapping[str, Any]]:
-    """The maps in `value` where it is a list, else []."""
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
-
-
-def is_hollow(value: object) -> bool:
-    """Whether it says nothing: generators of YAML leave such a `status` behind."""
-    if isinstance(value, dict):
-        return all(map(is_hollow, value.values()))
-    return all(map(is_hollow, value)) if isinstance(value, list) else value in (None, "")

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from applier.failure import Failure, Reason
+from applier.failure import Failure, Missing, Reason
 from applier.inventory import Inventory
 from applier.soak import Soak
 from stagepass import strictjson
 from stagepass.clock import format_time, parse_time
-from stagepass.errors import InputError
+from stagepass.errors import AttestationError, InputError
+from stagepass.predicates.named_release import NamedRelease
 
 _FORMAT = 1
 _MAX_BYTES = 8 << 20
@@ -68,6 +69,7 @@ class Trouble:
     last: datetime
     retry: datetime | None = None
     dead: bool = False
+    missing: tuple[Missing, ...] = ()
 
     @classmethod
     def of(
@@ -84,6 +86,7 @@ class Trouble:
             first=before.first if before and same else now,
             last=now,
             dead=before.dead if before and same else False,
+            missing=failure.missing,
         )
 
 
@@ -96,7 +99,10 @@ class State:
     `healthy_since` is the start of unbroken health, None while there is none, and `soak` what ran
     meanwhile, without the time of the last look. `passed` is the version
     for which every pass is signed and read back. `apply` is the source's rule for one invalid object
-    among many, "" before the first step.
+    among many, "" before the first step. `admitted_until` is when the evidence of `applied` no longer
+    admits it, receipts counted in, as far as that was foreseen; None where it sees no end. `release`
+    is the signed one of `applied`, where its stage looks at releases and one was found; `unreleased`
+    says why none was.
     """
 
     inventory: Inventory = field(default_factory=Inventory)
@@ -111,6 +117,9 @@ class State:
     trouble: Trouble | None = None
     superseded: tuple[Superseded, ...] = ()
     apply: str = ""
+    admitted_until: datetime | None = None
+    release: NamedRelease | None = None
+    unreleased: str = ""
 
     def overtaken(self, version: Version, by: Version, now: datetime, phase: str) -> State:
         """With one more overtaken revision on its list; each stands there once."""
@@ -136,6 +145,9 @@ class State:
                 "trouble": _trouble(self.trouble),
                 "superseded": [entry.to_document() for entry in self.superseded],
                 "apply": self.apply,
+                "admittedUntil": _time(self.admitted_until),
+                "release": self.release.to_json() if self.release else None,
+                "unreleased": self.unreleased,
             }
         ).decode()
 
@@ -161,8 +173,11 @@ class State:
                 trouble=_read_trouble(document["trouble"]),
                 superseded=tuple(map(_read_superseded, document["superseded"])),
                 apply=document.get("apply", ""),
+                admitted_until=_read_time(document.get("admittedUntil")),
+                release=_read_release(document),
+                unreleased=document.get("unreleased", ""),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttestationError, KeyError, TypeError, ValueError) as error:
             raise InputError(f"a state without a whole {error}") from error
 
 
@@ -174,6 +189,10 @@ def _version(version: Version | None) -> dict[str, str] | None:
 
 def _read_version(value: Mapping[str, Any] | None) -> Version | None:
     return None if value is None else Version(value["commit"], value["tree"], value["subject"])
+
+
+def _read_release(document: Mapping[str, Any]) -> NamedRelease | None:
+    return NamedRelease.parse(document) if document.get("release") is not None else None
 
 
 def _time(moment: datetime | None) -> str | None:
@@ -197,6 +216,7 @@ def _trouble(trouble: Trouble | None) -> dict[str, Any] | None:
         "last": _time(trouble.last),
         "retry": _time(trouble.retry),
         "dead": trouble.dead,
+        "missing": [each.to_document() for each in trouble.missing],
     }
 
 
@@ -213,6 +233,7 @@ def _read_trouble(value: Mapping[str, Any] | None) -> Trouble | None:
         last=parse_time(value["last"]),
         retry=_read_time(value["retry"]),
         dead=value["dead"] is True,
+        missing=tuple(Missing(**each) for each in value.get("missing", ())),
     )
 
 

@@ -26,7 +26,7 @@ _LFS = b"version https://git-lfs.github.com/spec/"
 
 @dataclass(frozen=True, slots=True)
 class TreeLimits:
-    """Counts and bytes. `pack` and `memory` bound one fetch, the others the tree that is rendered."""
+    """Counts and bytes. `pack`, `memory` and `cpu` bound a fetch, the others the tree that is rendered."""
 
     files: int = 10_000
     file_bytes: int = 4 << 20
@@ -38,6 +38,8 @@ class TreeLimits:
     """On disk."""
     memory: int = 1 << 30
     """Address space of each process of a fetch: a delta of a few bytes can stand for gigabytes."""
+    cpu: int = 60
+    """Seconds of each: 34 kB of deltas, each within `memory`, can stand for hours."""
 
     @property
     def listing(self) -> int:

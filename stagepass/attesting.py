@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,10 +42,16 @@ def sign(
     payload = compose(
         name=image.name, digest=digest, predicate_type=predicate_type, predicate=predicate
     )
-    bundle = key.sign(payload).to_bytes()
-    verified = KeyRing.of([(key.public, "")]).verify(
-        Candidate(bundle, "the bundle just signed"), digest
-    )
-    if isinstance(verified, Rejection):
-        raise InputError(f"would be refused: {verified.message}", where=predicate_type)
+    bundle = seal(payload, key, [digest], where=predicate_type)
     return Signed(image, digest, predicate_type, Digest.of(payload), bundle)
+
+
+def seal(payload: bytes, key: PrivateKey, subjects: Sequence[Digest], *, where: str) -> bytes:
+    """The bundle over a statement, which verifies about each of `subjects`. Raises `InputError`."""
+    bundle = key.sign(payload).to_bytes()
+    ring = KeyRing.of([(key.public, "")])
+    for digest in subjects:
+        verified = ring.verify(Candidate(bundle, "the bundle just signed"), digest)
+        if isinstance(verified, Rejection):
+            raise InputError(f"would be refused: {verified.message}", where=where)
+    return bundle

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from stagepass.decision import Answer, Decision
 from stagepass.evidence import Deadline
+from stagepass.flights import Flights
 
 # Without an edge of its own (a stage that asks for nothing timed) an entry is judged again hourly.
 _MAX_AGE = timedelta(hours=1)
@@ -34,7 +34,7 @@ class DecisionCache:
     def __init__(self, max_entries: int = 10_000) -> None:
         self._max_entries = max_entries
         self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
-        self._flights: dict[Hashable, tuple[threading.Lock, list[int]]] = {}
+        self._flights = Flights()
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, now: datetime) -> Decision | None:
@@ -52,7 +52,7 @@ class DecisionCache:
         """The kept decision, or that of `decide`, which runs once however many ask at the same time."""
         if (kept := self.get(key, now)) is not None:
             return kept
-        with self._single_flight(key, deadline):
+        with self._flights.one(key, deadline):
             if (kept := self.get(key, now)) is not None:
                 return kept
             decision = decide()
@@ -67,23 +67,3 @@ class DecisionCache:
             self._entries.move_to_end(key)
             while len(self._entries) > self._max_entries:
                 self._entries.popitem(last=False)
-
-    @contextmanager
-    def _single_flight(self, key: Hashable, deadline: Deadline) -> Iterator[None]:
-        with self._lock:
-            flight, waiting = self._flights.setdefault(key, (threading.Lock(), [0]))
-            waiting[0] += 1
-            deadline.used |= waiting[0] > 1
-        try:
-            # A follower whose own deadline passes asks for itself and fails there with `DEADLINE`.
-            held = flight.acquire(timeout=deadline.remaining())
-            try:
-                yield
-            finally:
-                if held:
-                    flight.release()
-        finally:
-            with self._lock:
-                waiting[0] -= 1
-                if not waiting[0]:
-                    self._flights.pop(key, None)

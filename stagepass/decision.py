@@ -13,7 +13,7 @@ from enum import IntEnum, StrEnum
 from itertools import chain
 from typing import TypeVar
 
-T = TypeVar("T", tuple[str, str], "Violation", "Code")
+T = TypeVar("T", str, tuple[str, str], "Violation", "Code")
 
 
 class Answer(IntEnum):
@@ -114,7 +114,7 @@ class Decision:
     `answer` is before enforcement, `allowed` after it. `required` counts the requirements judged:
     admitted means that `met` names as many. `places` are (pipeline, stage) pairs. `notices` are told
     whatever the answer. `valid_until` is the earliest moment at which the clock alone could change an
-    admitted answer.
+    admitted answer. `releases` are the digests of those that the object is as they say.
     """
 
     answer: Answer
@@ -126,6 +126,7 @@ class Decision:
     notes: tuple[Code, ...] = ()
     notices: tuple[str, ...] = ()
     valid_until: datetime | None = None
+    releases: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.answer is Answer.ADMITTED) != (not self.violations):
@@ -164,8 +165,10 @@ class Decision:
         return tuple(dict.fromkeys((*self.notices, *reasons)))
 
     def at(self, path: str) -> Decision:
-        """The same decision, about the image in the field `path`."""
-        return replace(self, violations=tuple(replace(v, path=path) for v in self.violations))
+        """The same decision, about the image in the field `path`; what names a field keeps it."""
+        return replace(
+            self, violations=tuple(replace(v, path=v.path or path) for v in self.violations)
+        )
 
 
 def combine(decisions: Sequence[Decision]) -> Decision:
@@ -189,6 +192,7 @@ def combine(decisions: Sequence[Decision]) -> Decision:
         notes=_union(d.notes for d in decisions),
         notices=tuple(dict.fromkeys(chain.from_iterable(d.notices for d in decisions))),
         valid_until=min(edges, default=None),
+        releases=_union(d.releases for d in decisions),
     )
 
 

@@ -11,7 +11,7 @@ from stagepass.digest import Digest, ImageRef
 from stagepass.errors import AttestationError, Unavailable
 from stagepass.evidence import Attestation, Deadline, Evidence, EvidenceSource, Rejection
 from stagepass.policy.case import Case, Reason
-from stagepass.policy.entry import receipts
+from stagepass.policy.entry import Receipt, receipts
 from stagepass.policy.model import PolicySet, Stage
 from stagepass.predicates.entered import StageEntered
 from stagepass.predicates.members import STAGE_ENTERED
@@ -28,9 +28,10 @@ def entry(
     *,
     now: datetime,
     deadline: Deadline,
-) -> datetime | Reason:
+    release: Digest | None = None,
+) -> Receipt | Reason:
     """
-    The time of entry by the newest valid receipt for that place, or why there is none.
+    The newest valid receipt for that place, of `release` where that is given, or why there is none.
 
     Any key that signs for the stage there may have made it: that is how a key is rotated. Whether
     the image is admitted today, and whether a key may sign, is the caller's to ask. `image` has a
@@ -42,9 +43,9 @@ def entry(
         return why
     found, failure = _gathered(policy, image, image.digest, sources, deadline)
     case = Case(policy, pipeline, stage.name, image, place, found, now, now)
-    entered = max((each.entered for each in receipts(case, stage)), default=None)
-    if entered is not None:
-        return entered
+    valid = [r for r in receipts(case, stage) if release is None or r.release == release]
+    if valid:
+        return max(valid, key=lambda receipt: receipt.entered)
     if failure is not None:
         raise failure
     return _missing(case)

@@ -8,7 +8,7 @@ bytes, because those are what a signature covers: nothing is ever serialised aga
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,14 +74,39 @@ class Statement:
         return Digest.of(self.payload)
 
 
-def compose(*, name: str, digest: Digest, predicate_type: str, predicate: bytes) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One thing that a statement is about. `digests` is algorithm → hex."""
+
+    name: str
+    digests: Mapping[str, str]
+
+    @classmethod
+    def of(cls, name: str, digest: Digest) -> Subject:
+        """By its sha256."""
+        return cls(name, {"sha256": digest.hex})
+
+    def to_json(self) -> dict[str, Any]:
+        """As written."""
+        return {"name": self.name, "digest": dict(self.digests)}
+
+
+def compose(
+    *,
+    name: str,
+    digest: Digest,
+    predicate_type: str,
+    predicate: bytes,
+    others: Sequence[Subject] = (),
+) -> bytes:
     """
-    The payload of a v1 statement about one subject.
+    The payload of a v1 statement about one subject, and `others` after it.
 
     `predicate` is the text of a JSON object and goes in unchanged: re-writing numbers would sign
     something else than the author wrote (cosign attest does, cosign-proof section 1.4).
     """
-    head = {"_type": V1, "subject": [{"name": name, "digest": {"sha256": digest.hex}}]}
+    subjects = [each.to_json() for each in (Subject.of(name, digest), *others)]
+    head = {"_type": V1, "subject": subjects}
     opened = strictjson.dumps({**head, "predicateType": predicate_type})[:-1]
     return opened + b',"predicate":' + predicate.strip() + b"}"
 

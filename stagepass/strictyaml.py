@@ -57,14 +57,17 @@ for _tag, _pattern, _first in (
     )
 
 
-def load_all(text: str, *, where: str, anchors: bool = False) -> Iterator[Any]:
+def load_all(
+    text: str, *, where: str, anchors: bool = False, max_bytes: int = MAX_BYTES
+) -> Iterator[Any]:
     """
     Every document of `text`. Raises `InputError` with file, line and what to write instead.
 
-    `anchors=True` lets `&`/`*` stand (manifests); their expansion still counts against `MAX_NODES`.
+    `anchors=True` lets `&`/`*` stand (manifests); their expansion still counts against `MAX_NODES`,
+    which bounds each document, as `max_bytes` bounds the text.
     """
-    if len(text) > MAX_BYTES:
-        raise InputError(f"{len(text)} characters; at most {MAX_BYTES} are read", where=where)
+    if len(text) > max_bytes:
+        raise InputError(f"{len(text)} characters; at most {max_bytes} are read", where=where)
     loader = _Loader(text)
     try:
         while loader.check_node():

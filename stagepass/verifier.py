@@ -29,12 +29,23 @@ from stagepass.evidence import (
     EvidenceSource,
     Rejection,
 )
-from stagepass.policy.evaluate import evaluate, wanted
+from stagepass.policy.evaluate import wanted
 from stagepass.policy.model import PolicySet
+from stagepass.policy.outlook import Question
+from stagepass.policy.releases import NO_CLAIMS, Claim
+from stagepass.release.book import ReleaseBook
+from stagepass.release.shelf import Shelf
 from stagepass.stage import Place
 
 EMERGENCY_SECONDS = 1.0
 """How long the full evidence is looked for, at most, once somebody broke the glass."""
+
+
+Hear = Callable[[Question], None]
+
+
+def _nobody(_: Question) -> None:
+    """Hears, and does nothing."""
 
 
 class EvidenceStore(EvidenceSource, Protocol):
@@ -55,26 +66,57 @@ class Verifier:
         cache: DecisionCache | None = None,
         store: EvidenceStore | None = None,
         objects: DecisionCache | None = None,
+        hear: Hear = _nobody,
+        releases: ReleaseBook | None = None,
     ) -> None:
-        """`objects` keeps whole objects' decisions, so that they push out none of `cache`'s images."""
+        """
+        `objects` keeps whole objects' decisions, so that they push out none of `cache`'s images.
+
+        Without `releases` there is none, and no manifest is admitted where one is required.
+        """
         self.policy = policy
+        self.releases = releases or ReleaseBook(policy, (), Shelf())
         self._sources = (*([store] if store else ()), *sources)
         self._cache, self._store, self._objects = cache, store, objects or cache
+        self._given, self._hear = sources, hear
+
+    def telling(self, hear: Hear, *, cached: bool = True) -> Verifier:
+        """
+        The same verifier; `hear` is told, by several threads, of all that it judges.
+
+        Of each image the last is on all evidence. Of what a cache answers it hears nothing; with
+        `cached` False none does.
+        """
+        cache, objects = (self._cache, self._objects) if cached else (None, None)
+        return Verifier(self.policy, self._given, cache, self._store, objects, hear, self.releases)
 
     def decide(
-        self, image: ImageRef, place: Place, *, now: datetime, deadline: Deadline
+        self,
+        image: ImageRef,
+        place: Place,
+        *,
+        now: datetime,
+        deadline: Deadline,
+        claims: Mapping[str, Claim] = NO_CLAIMS,
     ) -> Decision:
         """
         Whether `image` may run in `place` at `now`. Never raises for want of evidence.
 
+        `claims` says by pipeline what is known of the manifest that names the image.
         *Undetermined* carries the code of what kept us from knowing; what was missing by then is
         listed beside it.
         """
         if image.digest is None:
-            return self._decide(image, place, now, deadline)
-        key = (image.name, image.digest, place)
+            return self._decide(image, place, now, deadline, claims)
+        key: Hashable = (image.name, image.digest, place)
+        if claims:  # names are unique, so claims themselves are never compared
+            key = (key, tuple(sorted(claims.items())))
         return self._kept(
-            self._cache, key, now, deadline, lambda: self._decide(image, place, now, deadline)
+            self._cache,
+            key,
+            now,
+            deadline,
+            lambda: self._decide(image, place, now, deadline, claims),
         )
 
     def remembered(
@@ -98,8 +140,15 @@ class Verifier:
         except Unavailable:  # the deadline passed behind another's search; `decide` says so
             return decide()
 
-    def _decide(self, image: ImageRef, place: Place, now: datetime, deadline: Deadline) -> Decision:
-        decision = self._judge(image, place, Evidence(), now)
+    def _decide(
+        self,
+        image: ImageRef,
+        place: Place,
+        now: datetime,
+        deadline: Deadline,
+        claims: Mapping[str, Claim],
+    ) -> Decision:
+        decision = self._judge(Question(self.policy, image, place, Evidence(), claims), now)
         types = wanted(self.policy, image, place)
         if image.digest is None or decision.answer is not Answer.DENIED or not types:
             return decision
@@ -113,7 +162,8 @@ class Verifier:
             found = {data: self.policy.keys.verify(c, image.digest) for data, c in new.items()}
             gathered |= found
             self._keep(source, image.digest, found)
-            decision = self._judge(image, place, _evidence(gathered.values()), now)
+            evidence = _evidence(gathered.values())
+            decision = self._judge(Question(self.policy, image, place, evidence, claims), now)
             if decision.answer is not Answer.ADMITTED:
                 continue
             if Code.BREAK_GLASS not in decision.notes:
@@ -148,8 +198,9 @@ class Verifier:
             except Unavailable as error:
                 failures.append(error)
 
-    def _judge(self, image: ImageRef, place: Place, evidence: Evidence, now: datetime) -> Decision:
-        return evaluate(self.policy, image, place, evidence, now=now)
+    def _judge(self, question: Question, now: datetime) -> Decision:
+        self._hear(question)
+        return question.at(now)
 
     def _undetermined(self, decision: Decision, failures: Sequence[Unavailable]) -> Decision:
         """The same decision, not known: evidence that could not be read might have met it."""

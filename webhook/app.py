@@ -13,11 +13,13 @@ from stagepass import log, strictjson
 from stagepass.cache import DecisionCache
 from stagepass.diskcache import EvidenceCache
 from stagepass.errors import StagepassError
-from stagepass.evidence import DirectorySource, EvidenceSource
 from stagepass.journal import Journal
 from stagepass.policy.model import PolicySet
 from stagepass.policy.watermark import HighWater
 from stagepass.registry.connections import system_context
+from stagepass.release.book import ReleaseBook
+from stagepass.release.shelf import Shelf
+from stagepass.release.store import ReleaseSource
 from stagepass.verifier import Verifier
 from webhook import metrics
 from webhook.gate import Gate
@@ -51,22 +53,25 @@ def create_app(environ: Mapping[str, str] | None = None) -> Flask:
 
 def _verifiers(settings: Settings) -> Callable[[PolicySet], Verifier]:
     """Makes the verifier of a set; all of them share the caches, whose keys hold the set's revision."""
-    images, objects = DecisionCache(), DecisionCache()
+    images, objects, shelf = DecisionCache(), DecisionCache(), Shelf()
     store = _store(settings.cache_directory)
     if "registry" in settings.evidence:
         system_context()  # now, and not within the first review's time
     registries = Registries(settings)
 
     def make(policy: PolicySet) -> Verifier:
-        sources: list[EvidenceSource] = []
-        for name in settings.evidence:
-            if name.startswith("dir:"):
-                sources.append(DirectorySource(Path(name.removeprefix("dir:"))))
-            else:
-                sources.append(registries.source(policy.hosts()))
-        return Verifier(policy, sources, images, store, objects)
+        sources = [_source(name, policy, registries) for name in settings.evidence]
+        book = ReleaseBook(policy, sources, shelf)
+        evidence = [source.bundles for source in sources]
+        return Verifier(policy, evidence, images, store, objects, releases=book)
 
     return make
+
+
+def _source(name: str, policy: PolicySet, registries: Registries) -> ReleaseSource:
+    if name.startswith("dir:"):
+        return ReleaseSource.directory(Path(name.removeprefix("dir:")))
+    return registries.source(policy.hosts())
 
 
 def _store(directory: Path | None) -> EvidenceCache | None:

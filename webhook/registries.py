@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 
 from stagepass.breaker import Breaker
-from stagepass.evidence import EvidenceSource
 from stagepass.registry.client import RegistryClient
 from stagepass.registry.source import RegistrySource
+from stagepass.release.pushed import RegistryBlobs
+from stagepass.release.store import ReleaseSource
 from webhook import metrics
 from webhook.settings import Settings
 
@@ -25,17 +26,19 @@ class Registries:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._hosts: frozenset[str] = frozenset()
-        self._made: tuple[RegistrySource, EvidenceSource] | None = None
+        self._made: tuple[RegistrySource, ReleaseSource] | None = None
 
-    def source(self, hosts: frozenset[str]) -> EvidenceSource:
+    def source(self, hosts: frozenset[str]) -> ReleaseSource:
         """The one of the set before, where that named `hosts` too."""
         if self._made is not None and hosts == self._hosts:
             return self._made[1]
         if self._made is not None:
             _close_later(self._made[0])
         registries, credentials = self._settings.registries, self._settings.credentials
-        source = RegistrySource(RegistryClient(registries, credentials, hosts, observe=_counted))
-        self._hosts, self._made = hosts, (source, Breaker(source))
+        client = RegistryClient(registries, credentials, hosts, observe=_counted)
+        source = RegistrySource(client)
+        made = ReleaseSource(Breaker(source), RegistryBlobs(client), is_remote=True)
+        self._hosts, self._made = hosts, (source, made)
         return self._made[1]
 
 

@@ -25,7 +25,9 @@ from applier.render.staging import TOOL_PATH, Stage
 _NOBODY = 65534
 _TOOLS = ("setpriv", "prlimit", "unshare")
 _KILLED = re.compile(
-    rb"out of memory|cannot allocate memory|cpu limit exceeded|too many open files", re.I
+    rb"out of memory|cannot allocate memory|(?:cpu|file size) limit exceeded|file too large"
+    rb"|too many open files",
+    re.I,
 )
 _PROBE = {
     "kustomization.yaml": b"resources: [a.yaml]\n",
@@ -169,5 +171,6 @@ def _said(done: Finished) -> str:
         return f"signal {-done.code}"
     text = without_quotes(done.stderr.decode("utf-8", "replace"))
     lines = [line for line in text.splitlines() if line.strip()]
-    said = " ".join(lines[:1] if lines and lines[0].startswith("fatal error") else lines[-3:])
+    fatal = [line for line in lines if line.startswith(("fatal error", "runtime: out of memory"))]
+    said = " ".join(fatal[:1] or lines[-3:])
     return "".join(c if c.isprintable() else " " for c in said)[:600] or f"exit code {done.code}"

@@ -10,7 +10,7 @@ import click
 
 from stagepass import strictjson
 from stagepass.attesting import read_back, sign
-from stagepass.cli import options
+from stagepass.cli import naming, options
 from stagepass.cli.keys import passphrase
 from stagepass.cli.passes import Asked, Refused
 from stagepass.cli.signed import publish, storing
@@ -44,6 +44,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--cluster-uid", help="The UID of its kube-system namespace; recorded.")
 @click.option("--observed-from", type=options.TIME, help="Since when it was watched (RFC 3339).")
 @click.option("--observed-to", type=options.TIME, help="Until when it was watched (RFC 3339).")
+@naming.option
 @click.option("--source", metavar="URI@COMMIT", help="What it was built from; recorded.")
 @click.option(
     "--valid-for",
@@ -71,6 +72,7 @@ def attest(
     cluster_uid: str | None,
     observed_from: datetime | None,
     observed_to: datetime | None,
+    release_file: Path | None,
     source: str | None,
     valid_for: timedelta,
     evidence: tuple[str, ...],
@@ -83,13 +85,16 @@ def attest(
         raise InputError("give either --stage, or --type together with --predicate")
     if stage is not None and predicate is not None:
         raise InputError("--predicate goes with --type; a pass is composed from --stage")
+    if stage is None and release_file is not None:
+        raise InputError("--release goes with --stage")
     moment, digest = options.current_time(now), options.digest_of(image)
     key = PrivateKey.read(key_file, passphrase(passphrase_env))
     kind = predicate_type or STAGE_PASSED
     if stage is None:
         text = _foreign(kind, predicate)
     else:
-        asked = Asked(image, stage, pipeline, cluster, namespace, cluster_uid)
+        release = naming.read(release_file, image)
+        asked = Asked(image, stage, pipeline, cluster, namespace, cluster_uid, release)
         site = asked.site(policy_directory, key.public.id, evidence, offline=offline, now=moment)
         if isinstance(site, Refused):
             return site.show(output)

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from stagepass.attesting import read_back, sign
-from stagepass.cli import options, places
+from stagepass.cli import naming, options, places
 from stagepass.cli.keys import passphrase
 from stagepass.cli.passes import Asked, Refused
 from stagepass.cli.report import judged_image
@@ -17,6 +17,7 @@ from stagepass.cli.signed import publish, storing
 from stagepass.digest import ImageRef
 from stagepass.errors import InputError
 from stagepass.evidence import Deadline
+from stagepass.policy.entry import Receipt
 from stagepass.policy.refusals import refuse
 from stagepass.predicates.entered import StageEntered
 from stagepass.predicates.members import STAGE_ENTERED
@@ -46,6 +47,7 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--cluster-uid", help="The UID of its kube-system namespace; by default the policy's."
 )
+@naming.option
 @click.option(
     "--valid-for",
     type=options.DURATION,
@@ -74,6 +76,7 @@ def enter(
     cluster: str | None,
     namespace: str | None,
     cluster_uid: str | None,
+    release_file: Path | None,
     valid_for: timedelta,
     renewing: bool,
     evidence: tuple[str, ...],
@@ -88,38 +91,40 @@ def enter(
     """
     moment = options.current_time(now)
     key = PrivateKey.read(key_file, passphrase(passphrase_env))
-    asked = Asked(image, stage, pipeline, cluster, namespace, cluster_uid)
+    release = naming.read(release_file, image)
+    asked = Asked(image, stage, pipeline, cluster, namespace, cluster_uid, release, renewing)
     site = asked.site(policy_directory, key.public.id, evidence, offline=offline, now=moment)
     if isinstance(site, Refused):
         return site.show(output)
     if site.environment.namespace is None:
         raise InputError("a receipt names its namespace", hint="give --namespace, or --policy")
-    entered: datetime | Refused = moment
+    receipt: Receipt | Refused = Receipt(moment, None, release.digest if release else None)
     if renewing:
-        entered = _entry(asked, site, policy_directory, evidence, offline, moment)
-    if isinstance(entered, Refused):
-        return entered.show(output)
-    claim = StageEntered(site.pipeline, stage, site.environment, entered, moment + valid_for)
+        receipt = _receipt(asked, site, policy_directory, evidence, offline, moment)
+    if isinstance(receipt, Refused):
+        return receipt.show(output)
+    where, ends = site.environment, moment + valid_for
+    claim = StageEntered(site.pipeline, stage, where, receipt.entered, ends, receipt.release)
     text = claim.compose(site.policy_revision, site.inputs)
     read_back(text, StageEntered.parse)
     signed = sign(image, options.digest_of(image), key, STAGE_ENTERED, text)
     return publish(signed, evidence, offline=offline, now=moment, output=output)
 
 
-def _entry(
+def _receipt(
     asked: Asked,
     site: PassDetails,
     policy_directory: Path | None,
     evidence: Sequence[str],
     offline: bool,
     now: datetime,
-) -> datetime | Refused:
+) -> Receipt | Refused:
     if policy_directory is None:
         raise InputError("--renew needs --policy: it says which receipts are valid")
     policy = options.load_policy(policy_directory)
     target = places.one_target(policy, asked.stage, site.pipeline, asked.image)
     namespace = site.environment.namespace or ""
-    entered = entry(
+    found = entry(
         policy,
         site.pipeline,
         target.stage,
@@ -128,10 +133,11 @@ def _entry(
         options.sources(evidence, offline=offline, hosts=policy.hosts()),
         now=now,
         deadline=Deadline.after(options.DEADLINE_SECONDS),
+        release=asked.release.digest if asked.release else None,
     )
-    if isinstance(entered, datetime):
-        return entered
-    code, message = entered
+    if isinstance(found, Receipt):
+        return found
+    code, message = found
     here = ((site.pipeline, asked.stage),)
     denial = refuse(code, message, asked.image, target.stage.enforcement, here)
     return Refused(judged_image(asked.image, namespace, denial), policy.revision)

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 import click
 
 from stagepass.cli import options, places
-from stagepass.cli.report import answer_text, exit_code, judged_image, printable, to_json
-from stagepass.cli.verify import decide
+from stagepass.cli.report import (
+    answer_text,
+    exit_code,
+    judged_image,
+    printable,
+    to_json,
+    until_text,
+)
+from stagepass.cli.verify import foresee
 from stagepass.clock import format_time
 from stagepass.decision import Decision
 from stagepass.digest import ImageRef
+from stagepass.foreseen import Foreseen
 from stagepass.verifier import Verifier
 
 
@@ -41,16 +50,18 @@ def explain(
     found = places.targets(policy, stage, pipeline, image)
     where = places.places_of(found, cluster, namespace)
     sources = options.sources(evidence, offline=offline, hosts=policy.hosts())
-    decision = decide(Verifier(policy, sources), image, where, options.current_time(now))
+    foreseen = foresee(Verifier(policy, sources), image, where, options.current_time(now))
+    decision = foreseen.decision
     if output == "json":
-        judged = judged_image(image, where[0].namespace, decision)
-        click.echo(json.dumps(_with_met(to_json(judged, policy.revision), decision)))
+        judged = replace(judged_image(image, where[0].namespace, decision), foreseen=foreseen)
+        click.echo(json.dumps(_explained(to_json(judged, policy.revision), decision)))
     else:
-        _show(image, decision)
+        _show(image, foreseen)
     return exit_code([decision])
 
 
-def _with_met(line: dict[str, object], decision: Decision) -> dict[str, object]:
+def _explained(line: dict[str, object], decision: Decision) -> dict[str, object]:
+    """`requirementsMet`, and of what is missing the members that `python -m applier status` tells."""
     met = [
         {
             "pipeline": m.pipeline,
@@ -62,15 +73,28 @@ def _with_met(line: dict[str, object], decision: Decision) -> dict[str, object]:
         }
         for m in dict.fromkeys(decision.met)
     ]
-    return {**line, "requirementsMet": met}
+    missing = [
+        {
+            "image": v.image,
+            "pipeline": v.pipeline,
+            "stage": v.stage,
+            "requirement": v.requirement,
+            "code": str(v.code),
+        }
+        for v in decision.unmet
+    ]
+    return {**line, "requirementsMet": met, "missing": missing}
 
 
-def _show(image: ImageRef, decision: Decision) -> None:
+def _show(image: ImageRef, foreseen: Foreseen) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    click.echo(f"{image}\n{answer_text(decision)}")
+    decision, ends = foreseen.decision, foreseen.admitted_until
+    click.echo(
+        f"{image}\n{answer_text(decision)}" + (f" until {format_time(ends)}" if ends else "")
+    )
     table = Table(box=None, pad_edge=False)
     for heading in ("", "STAGE", "REQUIREMENT", "WHO, WHEN OR WHY NOT"):
         table.add_column(heading, overflow="fold")
@@ -90,5 +114,7 @@ def _show(image: ImageRef, decision: Decision) -> None:
     console = Console()
     # Piped into a log there is no width to respect; 80 columns would fold every reason.
     Console(width=None if console.is_terminal else 140).print(table)
+    for line in until_text(foreseen):
+        click.echo(line)
     for fix in dict.fromkeys(v.fix for v in decision.violations if v.fix):
         click.echo(f"to fix: {fix}")

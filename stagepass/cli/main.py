@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gc
 import sys
-from importlib import import_module
 
 import click
 
 from stagepass import __version__
+from stagepass.cli.lazy import Lazy
 from stagepass.errors import StagepassError, Unavailable
 
 USAGE, UNDETERMINED = 64, 2
@@ -25,6 +25,7 @@ _COMMANDS = {
     "keys": ("keys", "keys"),
     "pin": ("pin", "pin"),
     "policy": ("policy", "policy"),
+    "release": ("release", "release"),
     "revoke": ("revoke", "revoke"),
     "scan": ("scan", "scan"),
     "verify": ("verify", "verify"),
@@ -32,21 +33,7 @@ _COMMANDS = {
 """Command → (module of `stagepass.cli`, name in it)."""
 
 
-class _Lazy(click.Group):
-    """A group whose commands are imported only when one of them is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """All of them, without importing any."""
-        return sorted(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """The command `cmd_name`, its module imported."""
-        module, name = _COMMANDS.get(cmd_name, ("", ""))
-        command = getattr(import_module(f"stagepass.cli.{module}"), name) if module else None
-        return command if isinstance(command, click.Command) else None
-
-
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Lazy.of(_COMMANDS), context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="stagepass")
 def stagepass() -> None:
     """

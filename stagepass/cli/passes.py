@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from stagepass.cli import options, places
+from stagepass.cli import naming, options, places
 from stagepass.cli.report import Judged, judged_image, show
 from stagepass.decision import Answer, Code, Decision
 from stagepass.digest import ImageRef
@@ -18,6 +18,7 @@ from stagepass.policy.refusals import refuse
 from stagepass.policy.signers import may_sign
 from stagepass.predicates.environment import Environment
 from stagepass.predicates.members import STAGE_PASSED
+from stagepass.predicates.named_release import NamedRelease
 from stagepass.predicates.passed import PassDetails
 from stagepass.verifier import Verifier
 
@@ -36,7 +37,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The pass asked for on the command line; None where nothing was said."""
+    """The pass asked for on the command line; None where nothing was said. `renews` a receipt."""
 
     image: ImageRef
     stage: str
@@ -44,6 +45,8 @@ class Asked:
     cluster: str | None
     namespace: str | None
     cluster_uid: str | None
+    release: NamedRelease | None = None
+    renews: bool = False
 
     def site(
         self,
@@ -65,7 +68,9 @@ class Asked:
             found = checked
         environment = found.environment
         return replace(
-            found, environment=replace(environment, uid=self.cluster_uid or environment.uid)
+            found,
+            environment=replace(environment, uid=self.cluster_uid or environment.uid),
+            release=self.release,
         )
 
     def as_given(self) -> PassDetails:
@@ -96,6 +101,8 @@ class Asked:
         Raises `InputError` where the policy leaves several choices.
         """
         target = places.one_target(policy, self.stage, self.pipeline, self.image)
+        if not self.renews:  # what is renewed says which release it is of
+            naming.demand(target.stage, self.release)
         place = target.one_place(self.cluster, self.namespace)
         if not may_sign(policy, target.stage, place.cluster, key_id, now):
             message = f"this key may not sign passes of {self.stage!r} in {place.cluster!r}"
@@ -107,7 +114,10 @@ class Asked:
             )
         sources = options.sources(evidence, offline=offline, hosts=policy.hosts())
         deadline = Deadline.after(options.DEADLINE_SECONDS)
-        decision = Verifier(policy, sources).decide(self.image, place, now=now, deadline=deadline)
+        claims = {target.pipeline.name: naming.claim(self.release)} if self.release else {}
+        decision = Verifier(policy, sources).decide(
+            self.image, place, now=now, deadline=deadline, claims=claims
+        )
         if decision.answer is not Answer.ADMITTED:
             return judged_image(self.image, place.namespace, decision)
         if decision.notes:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from stagepass.attesting import read_back, sign
-from stagepass.cli import options, places
+from stagepass.cli import naming, options, places
 from stagepass.cli.keys import passphrase
 from stagepass.cli.passes import Refused
 from stagepass.cli.prune import approve_prune
@@ -72,6 +72,7 @@ def _about_a_stage(command: F) -> F:
     metavar="FILE",
     help="With --prune: the file in the deploy repository that the approval is added to.",
 )
+@naming.option
 @click.option("--reason", default="", help="Why; recorded.")
 @click.option(
     "--valid-for",
@@ -92,6 +93,7 @@ def approve(
     namespace: tuple[str, ...],
     evidence: tuple[str, ...],
     offline: bool,
+    release_file: Path | None,
     reason: str,
     valid_for: timedelta,
     now: datetime | None,
@@ -107,6 +109,8 @@ def approve(
     """
     moment = options.current_time(now)
     if prune is not None:
+        if release_file is not None:
+            raise click.UsageError("--release goes with an IMAGE")
         scope = _scope(None, stage, pipeline, cluster, namespace)
         claim = Approval(APPROVED, scope, moment, moment + valid_for, reason)
         key = PrivateKey.read(key_file, passphrase(passphrase_env))
@@ -115,7 +119,11 @@ def approve(
         raise click.UsageError("give an IMAGE, or --prune with --out")
     known = _Known.find(image, stage, policy_directory, pipeline)
     scope = _scope(known, stage, pipeline, cluster, namespace)
-    claim = Approval(APPROVED, scope, moment, moment + valid_for, reason)
+    release = naming.read(release_file, image)
+    if known:
+        naming.demand(known.target.stage, release)
+    named = release.digest if release else None
+    claim = Approval(APPROVED, scope, moment, moment + valid_for, reason, named)
     key = PrivateKey.read(key_file, passphrase(passphrase_env))
     if known and (refused := known.refused(image, key.public.id, known.approvers(), moment)):
         return refused.show(output)

@@ -9,13 +9,17 @@ from pathlib import Path
 
 import click
 
+from stagepass import strictyaml
 from stagepass.cli import options
 from stagepass.cli.keys import passphrase
 from stagepass.cli.main import USAGE
 from stagepass.clock import format_time
 from stagepass.errors import InputError
 from stagepass.policy.lint import lint as findings_of
+from stagepass.policy.lint_finding import Finding
+from stagepass.policy.lint_webhook import uncovered
 from stagepass.policy.load import PolicyError
+from stagepass.policy.model import PolicySet
 from stagepass.policy.store import load_directory, sign_directory
 from stagepass.signing import PrivateKey
 
@@ -45,9 +49,15 @@ def policy() -> None:
 
 @policy.command()
 @click.argument("directory", type=click.Path(path_type=Path))
+@click.option(
+    "--webhook",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Check that the ValidatingWebhookConfiguration in FILE asks about every kind in scope.",
+)
 @options.now
 @options.output
-def lint(directory: Path, now: datetime | None, output: str) -> int:
+def lint(directory: Path, webhook: Path | None, now: datetime | None, output: str) -> int:
     """
     Load the policy set in DIRECTORY and report what is wrong or suspicious.
 
@@ -59,6 +69,8 @@ def lint(directory: Path, now: datetime | None, output: str) -> int:
         _show_errors(error.errors, output)
         return USAGE
     findings = findings_of(loaded, now=options.current_time(now))
+    if webhook is not None:
+        findings = sorted((*findings, *_of_webhook(loaded, webhook)))
     if output == "json":
         lines = [{"where": f.where, "rule": f.rule, "message": f.message} for f in findings]
         click.echo(json.dumps({"revision": loaded.revision, "findings": lines, "errors": []}))
@@ -119,6 +131,16 @@ def sign(
         f" until {format_time(signature.expires)}"
     )
     return 0
+
+
+def _of_webhook(loaded: PolicySet, path: Path) -> list[Finding]:
+    try:
+        documents = list(strictyaml.load_all(path.read_text(encoding="utf-8"), where=str(path)))
+        return uncovered(loaded, documents)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read: {error}", where=str(path)) from error
+    except InputError as error:
+        raise InputError(error.message, where=error.where or str(path)) from error
 
 
 def _show_errors(errors: tuple[InputError, ...], output: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,6 +14,7 @@ from stagepass.decision import Answer, Decision
 from stagepass.digest import ImageRef
 from stagepass.evidence import Deadline, EvidenceSource
 from stagepass.policy.model import PolicySet
+from stagepass.policy.releases import NO_CLAIMS, Claim
 from stagepass.stage import Place
 from stagepass.verifier import Verifier
 
@@ -83,9 +84,15 @@ class _Compared(Verifier):
         self.judged: dict[tuple[ImageRef, Place], tuple[Decision, Decision]] = {}
 
     def decide(
-        self, image: ImageRef, place: Place, *, now: datetime, deadline: Deadline
+        self,
+        image: ImageRef,
+        place: Place,
+        *,
+        now: datetime,
+        deadline: Deadline,
+        claims: Mapping[str, Claim] = NO_CLAIMS,  # noqa: ARG002
     ) -> Decision:
-        """As the new set does. What several Pods run in one place is judged once."""
+        """As the new set does, by images alone. What several Pods run in one place is judged once."""
         known = self.judged.get((image, place))
         if known is None:
             before = self._before.decide(image, place, now=now, deadline=deadline)

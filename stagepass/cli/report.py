@@ -9,8 +9,10 @@ from typing import Any
 
 import click
 
+from stagepass.clock import format_time
 from stagepass.decision import Answer, Decision, Violation
 from stagepass.digest import ImageRef
+from stagepass.foreseen import Foreseen
 from stagepass.manifest import ObjectId
 
 IMAGE_KIND = "Image"
@@ -27,6 +29,7 @@ class Judged:
     source: str
     object_id: ObjectId
     decision: Decision
+    foreseen: Foreseen | None = None
 
 
 def judged_image(image: ImageRef, namespace: str, decision: Decision) -> Judged:
@@ -78,7 +81,24 @@ def to_json(item: Judged, revision: str) -> dict[str, Any]:
             }
             for m in decision.met
         ],
+        **({} if item.foreseen is None else foreseen_json(item.foreseen)),
     }
+
+
+def foreseen_json(foreseen: Foreseen) -> dict[str, str | None]:
+    """When the clock alone changes the decision, null where it does not."""
+    until, ends = foreseen.until, foreseen.admitted_until
+    return {
+        "until": format_time(until) if until else None,
+        "admittedUntil": format_time(ends) if ends else None,
+    }
+
+
+def until_text(foreseen: Foreseen | None) -> list[str]:
+    """From when a denied image would be admitted; nothing where only evidence helps."""
+    if foreseen is None or foreseen.until is None:
+        return []
+    return [f"admitted from {format_time(foreseen.until)}, on the same evidence"]
 
 
 def violation_json(violation: Violation) -> dict[str, str]:
@@ -123,5 +143,7 @@ def _show_text(item: Judged) -> None:
         where = f"{violation.path}: " if violation.path else ""
         code = click.style(violation.code, bold=True)
         click.echo(f"  {code} {where}{printable(violation.message)}")
+    for line in until_text(item.foreseen):
+        click.echo(f"  {line}")
     for fix in dict.fromkeys(v.fix for v in decision.violations if v.fix):
         click.echo(f"  fix: {fix}")

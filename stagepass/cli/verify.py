@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import click
 
 from stagepass.cli import options, places
 from stagepass.cli.report import judged_image, show
-from stagepass.decision import Decision, combine
+from stagepass.decision import combine
 from stagepass.digest import ImageRef
 from stagepass.evidence import Deadline
+from stagepass.foreseen import Foreseen, Heard
 from stagepass.stage import Place
 from stagepass.verifier import Verifier
 
@@ -40,12 +42,15 @@ def verify(
     found = places.targets(policy, stage, pipeline, image)
     where = places.places_of(found, cluster, namespace)
     sources = options.sources(evidence, offline=offline, hosts=policy.hosts())
-    decision = decide(Verifier(policy, sources), image, where, options.current_time(now))
-    judged = judged_image(image, where[0].namespace, decision)
+    foreseen = foresee(Verifier(policy, sources), image, where, options.current_time(now))
+    judged = judged_image(image, where[0].namespace, foreseen.decision)
+    judged = replace(judged, foreseen=foreseen)
     return show([judged], output=output, revision=policy.revision)
 
 
-def decide(verifier: Verifier, image: ImageRef, where: list[Place], now: datetime) -> Decision:
-    """One decision over all these places: each must admit."""
-    deadline = Deadline.after(options.DEADLINE_SECONDS)
-    return combine([verifier.decide(image, place, now=now, deadline=deadline) for place in where])
+def foresee(verifier: Verifier, image: ImageRef, where: list[Place], now: datetime) -> Foreseen:
+    """One decision over all these places, where each must admit, and what the clock makes of it."""
+    deadline, heard = Deadline.after(options.DEADLINE_SECONDS), Heard()
+    asked = verifier.telling(heard)
+    decisions = [asked.decide(image, place, now=now, deadline=deadline) for place in where]
+    return heard.foresee(combine(decisions), now)

@@ -1,4 +1,9 @@
-"""Resource quantities, which an API server spells its own way: `1000m` is kept as `1`. Pure."""
+"""
+Resource quantities, which an API server spells its own way: `1000m` is kept as `1`. Pure.
+
+Where the table of a kind says that a field holds one, `equal` compares. `same` is for who has no
+table and only knows the member's name.
+"""
 
 from __future__ import annotations
 
@@ -42,11 +47,16 @@ def parse(value: object) -> Fraction | None:
     return number * power
 
 
-def same(parent: str, name: str, left: object, right: object) -> bool:
-    """Whether `parent.name` holds quantities and both are the same one, however spelled."""
-    if parent not in _MAPS and (parent, name) not in _MEMBERS:
-        return False
+def equal(left: object, right: object) -> bool:
+    """Whether both are quantities, and the same one, however spelled."""
     if not isinstance(left, str | int | float) or not isinstance(right, str | int | float):
         return False
     quantity = parse(left)
     return quantity is not None and quantity == parse(right)
+
+
+def same(parent: str, name: str, left: object, right: object) -> bool:
+    """Whether `parent.name` is known to hold quantities and both are the same one."""
+    if parent not in _MAPS and (parent, name) not in _MEMBERS:
+        return False
+    return equal(left, right)

@@ -8,6 +8,7 @@ from typing import Any
 
 from stagepass.attestor import PublicKey
 from stagepass.errors import InputError, did_you_mean
+from stagepass.policy.build_release import build_release
 from stagepass.policy.build_source import build_source
 from stagepass.policy.model import (
     ApprovalRequirement,
@@ -122,6 +123,9 @@ class Builder:
     def _stage(self, raw: Document) -> Stage:
         self.check_attestors(raw["signedBy"], raw["@"].member("signedBy"))
         requires, approvals = self._requires(raw["requires"])
+        if raw["release"] is not None:
+            rule = raw["release"]
+            self.check_attestors(rule["from"], rule["@"].member("from"))
         edges = (Edge(e["stage"], e["soak"], e["maxAge"], e["clusters"]) for e in raw["after"])
         return Stage(
             name=raw["name"],
@@ -137,6 +141,8 @@ class Builder:
             cluster_uids={c["name"]: c["uid"] for c in raw["clusters"] if c["uid"]},
             allow_shared=raw["allowShared"],
             source=build_source(raw["source"], self.file, self._problems),
+            manifests=raw["manifests"],
+            release=build_release(raw, self._problems),
         )
 
     def _requires(

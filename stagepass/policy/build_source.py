@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from stagepass.policy.schema import At, Problems
-from stagepass.policy.source import ServiceAccount, Source, is_below
+from stagepass.policy.source import Heartbeat, ServiceAccount, Source, is_below
 
 ReadFile = Callable[[At, str], bytes | None]
 
@@ -24,6 +24,7 @@ def build_source(
         problems.add(at.member("root"), f"{path!r} is not below {root!r}", "a directory above path")
     signers = raw["commitSigners"]
     account, ref = raw["serviceAccount"], _ref(raw["ref"], at.member("ref"), problems)
+    heartbeat = _heartbeat(raw["heartbeat"], ref, signers, read, problems)
     if account is None or ref is None or raw["git"] is None:
         return None
     return Source(
@@ -38,6 +39,7 @@ def build_source(
         cluster_kinds=frozenset(raw["clusterScoped"]),
         takeover=frozenset(raw["takeover"]),
         needs_sandbox=raw["sandbox"],
+        heartbeat=heartbeat,
     )
 
 
@@ -49,6 +51,32 @@ def _ref(raw: Mapping[str, Any] | None, at: At, problems: Problems) -> str | Non
         problems.add(at, "a ref is one branch or one tag", "ref: main, or ref: {tag: v1}")
         return None
     return f"refs/heads/{branch}" if branch else f"refs/tags/{tag}"
+
+
+def _heartbeat(
+    raw: Mapping[str, Any] | None,
+    ref: str | None,
+    signers: Mapping[str, Any] | None,
+    read: ReadFile,
+    problems: Problems,
+) -> Heartbeat | None:
+    """None where there is none or a problem was reported; `ref` and `signers` are the source's."""
+    if raw is None or raw["ref"] is None or raw["maxAge"] is None:
+        return None
+    at: At = raw["@"]
+    own, branch = raw["signers"], f"refs/heads/{raw['ref']}"
+    if branch == ref:
+        message = "a heartbeat at the branch that is deployed would be deployed"
+        problems.add(at.member("ref"), message, "a branch of its own, like heartbeat")
+    if not any(given and (given["ssh"] or given["gpg"]) for given in (own, signers)):
+        message = "whoever may push could write the heartbeat, and so could the Git server"
+        problems.add(at, message, "add signers here, or commitSigners to the source")
+    return Heartbeat(
+        ref=branch,
+        max_age=raw["maxAge"],
+        ssh_signers=_file(own, "ssh", read),
+        gpg_signers=_file(own, "gpg", read),
+    )
 
 
 def _file(signers: Mapping[str, Any] | None, name: str, read: ReadFile) -> bytes | None:

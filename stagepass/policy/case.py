@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from stagepass.decision import Code, Met
 from stagepass.digest import ImageRef
 from stagepass.evidence import Attestation, Evidence
 from stagepass.policy.model import Key, PolicySet
+from stagepass.policy.releases import Attested, Claim
 from stagepass.stage import Place
 
 Reason = tuple[Code, str]
@@ -31,7 +32,9 @@ class Case:
     One image in one place at one stage ("" and "" for a Baseline).
 
     `now` is the real time. `entry` is the clock against which age, expiry, windows and the end of
-    other keys are judged: `now`, or the moment that a receipt says the image entered.
+    other keys are judged: `now`, or the moment that a receipt says the image entered. `claim` is what
+    is known of the object's manifest, None where nobody asked or the stage asks for none; only with an
+    attested one it matters which release a statement names. `needs_release`: the stage asks for one.
     """
 
     policy: PolicySet
@@ -42,6 +45,8 @@ class Case:
     evidence: Evidence
     now: datetime
     entry: datetime
+    claim: Claim | None = None
+    needs_release: bool = False
 
     def of_type(self, predicate_type: str) -> Iterator[Attestation]:
         """Exact match (CVE-2022-35930), in an order that does not depend on how evidence arrived."""
@@ -66,6 +71,16 @@ class Case:
             payload_digest=str(by.statement.payload_digest),
             time=time,
         )
+
+    @property
+    def attested(self) -> Attested | None:
+        """The release that the object is of, where that is known and matters."""
+        return self.claim if isinstance(self.claim, Attested) else None
+
+    @property
+    def release_option(self) -> str:
+        """What a command adds so that its statement counts where manifests are required."""
+        return " --release release.json" if self.needs_release else ""
 
     @property
     def command(self) -> str:
@@ -101,6 +116,14 @@ class Finding:
 def earliest(*moments: datetime | None) -> datetime | None:
     """The first of them that is a moment at all."""
     return min((m for m in moments if m is not None), default=None)
+
+
+def shifted(moment: datetime, by: timedelta) -> datetime | None:
+    """`moment` moved by `by`; None beyond the calendar, where signers may date what they sign."""
+    try:
+        return moment + by
+    except OverflowError:
+        return None
 
 
 def valid_until(keys: Sequence[Key]) -> datetime | None:

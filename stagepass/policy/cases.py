@@ -8,7 +8,7 @@ the evidence there is; the same code that runs in the gate decides.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,6 +24,8 @@ from stagepass.manifest import ObjectId
 from stagepass.policy.cases_evidence import DESCRIBED, Claim, Describer, Json, evidence_about
 from stagepass.policy.evaluate import evaluate
 from stagepass.policy.model import PolicySet
+from stagepass.policy.releases import NO_CLAIMS
+from stagepass.policy.releases import Claim as ManifestClaim
 from stagepass.policy.schema import At, Boolean, Choice, Field, ListOf, Mapped, Problems, Text
 from stagepass.review import AdmissionRequest
 from stagepass.stage import Place
@@ -116,9 +118,11 @@ class _Described(Verifier):
         *,
         now: datetime,
         deadline: Deadline,  # noqa: ARG002  # nothing is waited for
+        claims: Mapping[str, ManifestClaim] = NO_CLAIMS,
     ) -> Decision:
-        """On what the claims say about `image`."""
-        return evaluate(self.policy, image, place, evidence_about(image, self._claims), now=now)
+        """On what is described about `image`."""
+        found = evidence_about(image, self._claims)
+        return evaluate(self.policy, image, place, found, now=now, claims=claims)
 
 
 def read_cases(text: str, where: str, policy: PolicySet) -> list[PolicyCase]:

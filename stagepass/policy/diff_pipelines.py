@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from stagepass.clock import format_duration
 from stagepass.decision import Enforcement
+from stagepass.policy.diff_release import manifests, releases
 from stagepass.policy.diff_rules import (
     Barred,
     Both,
@@ -108,6 +109,8 @@ def stage_table(more: Effect, *, followed: bool) -> Table:
         "cluster_uids": _uids,
         "allow_shared": Other("allowShared"),
         "source": sources,
+        "manifests": manifests,
+        "release": releases,
     }
 
 

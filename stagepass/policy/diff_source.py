@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from stagepass.policy.diff_rules import Both, Change, Effect, Items, Other, Scale, Table, walk
-from stagepass.policy.source import ServiceAccount, Source
-
-_NOBODY = "any commit"
+from stagepass.clock import format_duration
+from stagepass.policy.diff_rules import (
+    Both,
+    Change,
+    Demand,
+    Effect,
+    Items,
+    Other,
+    Scale,
+    Table,
+    walk,
+)
+from stagepass.policy.source import Heartbeat, ServiceAccount, Source
 
 
 def _account(value: ServiceAccount) -> str:
@@ -35,6 +44,24 @@ def _sandbox(value: bool) -> str:
     return "required" if value else "none"
 
 
+HEARTBEAT: Table = {
+    "ref": Other("heartbeat.ref"),
+    "max_age": Scale("heartbeat.maxAge", Effect.LOOSER, format_duration),
+    "ssh_signers": Other("heartbeat.signers.ssh", _signers),
+    "gpg_signers": Other("heartbeat.signers.gpg", _signers),
+}
+
+
+def _heartbeat(
+    both: Both, where: str, old: Heartbeat | None, new: Heartbeat | None
+) -> Iterator[Change]:
+    """A server that withholds commits is noticed with one alone."""
+    if old and new:
+        yield from walk(HEARTBEAT, both, where, old, new)
+    else:
+        yield from Demand("heartbeat", lambda value: value.ref)(both, where, old, new)
+
+
 SOURCE: Table = {
     "git": Other("git"),
     "ref": Other("ref"),
@@ -47,6 +74,7 @@ SOURCE: Table = {
     "cluster_kinds": Items("clusterScoped", Effect.LOOSER, _kind),
     "takeover": Items("takeover", Effect.LOOSER),
     "needs_sandbox": Scale("sandbox", Effect.STRICTER, _sandbox),
+    "heartbeat": _heartbeat,
 }
 
 

@@ -12,9 +12,10 @@ from datetime import datetime
 
 from stagepass.clock import SKEW, format_time
 from stagepass.decision import Met
+from stagepass.digest import Digest
 from stagepass.errors import AttestationError
 from stagepass.evidence import Attestation
-from stagepass.policy.case import Case, earliest, valid_until
+from stagepass.policy.case import Case, earliest, shifted, valid_until
 from stagepass.policy.model import BreakGlassRule, Stage
 from stagepass.predicates.entered import StageEntered
 from stagepass.predicates.members import BREAK_GLASS, STAGE_ENTERED
@@ -23,14 +24,19 @@ from stagepass.predicates.people import BreakGlass
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A valid receipt: when it was entered, and until when it may be relied on."""
+    """A valid receipt: when it was entered, until when it may be relied on, and of which release."""
 
     entered: datetime
     until: datetime | None
+    release: Digest | None = None
 
 
 def receipts(case: Case, stage: Stage) -> Iterator[Receipt]:
-    """Every valid receipt for this stage and place; `case` must have the real clock as its entry."""
+    """
+    Every valid receipt for this stage and place, and for the object's release where it is of one.
+
+    `case` must have the real clock as its entry.
+    """
     for attestation in case.of_type(STAGE_ENTERED):
         try:
             claim = StageEntered.parse(attestation.statement.predicate)
@@ -42,6 +48,7 @@ def receipts(case: Case, stage: Stage) -> Iterator[Receipt]:
             and environment.cluster == case.place.cluster
             and stage.is_cluster(environment.cluster, environment.uid)
             and environment.namespace == case.place.namespace
+            and (case.attested is None or claim.release == case.attested.release)
         )
         current = claim.entered <= case.now + SKEW and (
             claim.expires is None or claim.expires > case.now
@@ -51,7 +58,24 @@ def receipts(case: Case, stage: Stage) -> Iterator[Receipt]:
         if here and current and counting:
             # A signer's clock may be ahead of ours; the entry is never later than now.
             entered = min(claim.entered, case.now)
-            yield Receipt(entered, earliest(claim.expires, valid_until(counting)))
+            until = earliest(claim.expires, valid_until(counting))
+            yield Receipt(entered, until, claim.release)
+
+
+def entry_edges(attestation: Attestation) -> Iterator[datetime | None]:
+    """When a receipt or an emergency begins and ends by the clock alone; nothing for what is neither."""
+    predicate, kind = attestation.statement.predicate, attestation.statement.predicate_type
+    try:
+        if kind == STAGE_ENTERED:
+            entered = StageEntered.parse(predicate)
+            yield shifted(entered.entered, -SKEW)
+            yield entered.expires
+        elif kind == BREAK_GLASS:
+            broken = BreakGlass.parse(predicate)
+            yield shifted(broken.issued, -SKEW)
+            yield broken.expires
+    except AttestationError:
+        return
 
 
 @dataclass(frozen=True, slots=True)

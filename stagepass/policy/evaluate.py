@@ -7,11 +7,12 @@ requirement, and names everything that is missing at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from stagepass.decision import Answer, Code, Decision, Enforcement, Violation, combine
+from stagepass.clock import format_time
+from stagepass.decision import Answer, Code, Decision, Enforcement, Met, Violation, combine
 from stagepass.digest import ImageRef
 from stagepass.evidence import Evidence
 from stagepass.policy.case import NEARLY, Case, Finding, Reason, earliest
@@ -19,8 +20,10 @@ from stagepass.policy.entry import broken_glass, receipts
 from stagepass.policy.model import Baseline, Pipeline, PolicySet, Stage
 from stagepass.policy.passes import judge_passes
 from stagepass.policy.refusals import enforcement_at, exempted, exemption, refuse, unlisted
+from stagepass.policy.releases import NO_CLAIMS, Attested, Claim, ManifestMode, Unattested
 from stagepass.policy.requirements import judge_approvals, judge_attestation
 from stagepass.predicates.members import APPROVAL, BREAK_GLASS, STAGE_ENTERED, STAGE_PASSED
+from stagepass.predicates.release import RELEASE
 from stagepass.stage import Place
 
 _TAG_MOVES = "a tag can be moved after it was judged, so only a digest can be admitted"
@@ -47,14 +50,21 @@ def wanted(policy: PolicySet, image: ImageRef, place: Place) -> frozenset[str]:
 
 
 def evaluate(
-    policy: PolicySet, image: ImageRef, place: Place, evidence: Evidence, *, now: datetime
+    policy: PolicySet,
+    image: ImageRef,
+    place: Place,
+    evidence: Evidence,
+    *,
+    now: datetime,
+    claims: Mapping[str, Claim] = NO_CLAIMS,
 ) -> Decision:
     """
     Whether `image` may run in `place` at `now`, on this evidence.
 
     `evidence` must be about `image.digest`, which its verifier has compared. Several pipelines over
-    one place must each admit, and every Baseline as well. Never raises: what is missing or wrong is
-    a violation.
+    one place must each admit, and every Baseline as well. `claims` says by pipeline what is known of
+    the manifest that names the image; it counts where manifests are required, and a pipeline without
+    one is judged by the image alone. Never raises: what is missing or wrong is a violation.
     """
     if policy.expires is not None and policy.expires <= now:
         message = "could not find out: the signed policy set has expired"
@@ -66,7 +76,7 @@ def evaluate(
         if verdict is not None:
             return refuse(verdict[0], verdict[1], image, enforcement_at(policy, place))
         evidence = policy.revocations.keep(evidence)
-    decisions = list(_decisions(policy, image, place, evidence, now))
+    decisions = list(_decisions(policy, image, place, evidence, now, claims))
     decision = combine(decisions)
     if policy.revocations is not None:
         decision = replace(decision, notices=policy.revocations.notices(now) + decision.notices)
@@ -75,7 +85,12 @@ def evaluate(
 
 
 def _decisions(
-    policy: PolicySet, image: ImageRef, place: Place, evidence: Evidence, now: datetime
+    policy: PolicySet,
+    image: ImageRef,
+    place: Place,
+    evidence: Evidence,
+    now: datetime,
+    claims: Mapping[str, Claim],
 ) -> Iterator[Decision]:
     stages = [(p, stage) for p, stage in policy.at(place) if p.covers(image)]
     exempt = exemption(policy, image, place, now)
@@ -94,6 +109,8 @@ def _decisions(
         stages = []
     for pipeline, stage in stages:
         case = Case(policy, pipeline.name, stage.name, image, place, evidence, now, now)
+        if stage.manifests is ManifestMode.REQUIRED:
+            case = replace(case, claim=claims.get(pipeline.name), needs_release=True)
         yield _judge_stage(case, pipeline, stage)
     for baseline in floors:
         yield _judge_baseline(policy, baseline, image, place, evidence, now)
@@ -131,8 +148,14 @@ def _judge_at(case: Case, pipeline: Pipeline, stage: Stage) -> Decision:
         *(judge_approvals(case, need) for need in stage.approvals),
     ]
     closed = [_closed(case, str(w)) for w in stage.windows if w.denies(case.entry)]
+    if isinstance(case.claim, Unattested):
+        closed.append(_unattested(case, case.claim))
+    elif case.claim is not None and case.claim.signer:
+        findings.append(_attested(case, case.claim))
     change = earliest(*(w.next_change(case.entry) for w in stage.windows))
-    return _decided(case, findings, stage.enforcement, closed, change)
+    decision = _decided(case, findings, stage.enforcement, closed, change)
+    of = (str(case.attested.release),) if case.attested else ()
+    return replace(decision, releases=of)
 
 
 def _judge_baseline(
@@ -217,3 +240,29 @@ def _closed(case: Case, window: str) -> Violation:
         message=f"nothing enters {case.stage!r} during {window}",
         fix="wait until the window opens",
     )
+
+
+def _unattested(case: Case, claim: Unattested) -> Violation:
+    """Of the whole object, so it names no image: several images of one object give it once."""
+    return Violation(
+        path=claim.path,
+        image="",
+        pipeline=case.pipeline,
+        stage=case.stage,
+        requirement="manifest",
+        code=claim.code,
+        message=claim.message,
+        fix=claim.fix,
+    )
+
+
+def _attested(case: Case, claim: Attested) -> Finding:
+    """The release by which the manifest is judged; its key's end counts at entry, as any other's."""
+    payload = str(claim.payload_digest)
+    met = Met(case.pipeline, case.stage, "manifest", RELEASE, claim.signer, payload, None)
+    if claim.until is None or case.entry < claim.until:
+        return Finding("manifest", RELEASE, (met,), claim.until)
+    ended = (
+        f"the key of {claim.signer}, who signed the release, ended at {format_time(claim.until)}"
+    )
+    return Finding("manifest", RELEASE, missing=(Code.MANIFEST_UNATTESTED, ended))

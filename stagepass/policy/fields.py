@@ -11,8 +11,16 @@ from stagepass.clock import parse_duration, parse_time
 from stagepass.decision import Enforcement
 from stagepass.errors import InputError
 from stagepass.manifest import EACH
+from stagepass.policy.release_forms import (
+    parse_allowed_container,
+    parse_pointer,
+    parse_repository,
+    parse_scoped_kind,
+)
+from stagepass.policy.releases import ManifestMode
 from stagepass.policy.schema import (
     EVERY_IMAGE,
+    NOT_WRITTEN,
     Boolean,
     Choice,
     Count,
@@ -111,6 +119,14 @@ _EDGE = Mapped(
         "clusters": Field(Choice({"all": False, "any": True}), default=False),
     }
 )
+_COMMIT_SIGNERS = Field(Mapped({"ssh": Field(Text(), None), "gpg": Field(Text(), None)}), None)
+_HEARTBEAT = Mapped(
+    {
+        "ref": Field(Text(parse_ref)),
+        "maxAge": Field(_DURATION, parse_duration("24h")),
+        "signers": _COMMIT_SIGNERS,
+    }
+)
 _REF = Mapped({"branch": Field(Text(parse_ref), None), "tag": Field(Text(parse_ref), None)})
 _SOURCE = Mapped(
     {
@@ -126,13 +142,30 @@ _SOURCE = Mapped(
                 }
             )
         ),
-        "commitSigners": Field(
-            Mapped({"ssh": Field(Text(), None), "gpg": Field(Text(), None)}), None
-        ),
+        "commitSigners": _COMMIT_SIGNERS,
+        "heartbeat": Field(_HEARTBEAT, None),
         "apply": Field(Choice(APPLY_RULES), default=True),
         "clusterScoped": Field(ListOf(Text(parse_kind)), ()),
         "takeover": Field(_NAMES, ()),
         "sandbox": Field(Choice({"required": True, "none": False}), default=True),
+    }
+)
+_SCOPED_KINDS = ListOf(Text(parse_scoped_kind))
+_ALLOW = Mapped(
+    {
+        "kinds": Field(_SCOPED_KINDS, NOT_WRITTEN),
+        "pointer": Field(Text(parse_pointer), NOT_WRITTEN),
+        "container": Field(Text(parse_allowed_container), NOT_WRITTEN),
+        "reason": Field(Text()),
+    }
+)
+_RELEASE = Mapped(
+    {
+        "from": Field(_NAMES),
+        "repository": Field(Text(parse_repository), None),
+        "kinds": Field(_SCOPED_KINDS, None),
+        "secrets": Field(Choice({"refused": False, "salted": True}), default=False),
+        "allow": Field(ListOf(_ALLOW), ()),
     }
 )
 _STAGE = Mapped(
@@ -159,6 +192,8 @@ _STAGE = Mapped(
         ),
         "enforcement": Field(_ENFORCEMENT, Enforcement.ENFORCE),
         "source": Field(_SOURCE, None),
+        "manifests": Field(Choice({str(mode): mode for mode in ManifestMode}), ManifestMode.OFF),
+        "release": Field(_RELEASE, None),
     }
 )
 _EXEMPT = Mapped(

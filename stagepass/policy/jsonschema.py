@@ -13,6 +13,12 @@ from typing import Any
 
 from stagepass.clock import format_duration, parse_duration, parse_time
 from stagepass.policy.fields import API_VERSION, KINDS, parse_object_path
+from stagepass.policy.release_forms import (
+    parse_allowed_container,
+    parse_pointer,
+    parse_repository,
+    parse_scoped_kind,
+)
 from stagepass.policy.schema import (
     REQUIRED,
     Boolean,
@@ -40,6 +46,10 @@ _FORMS: Mapping[Callable[[str], Any], Mapping[str, Any]] = {
     parse_time: {"pattern": f"^{_DATE}T{_TIME}Z$", "format": "date-time"},
     parse_duration: {"pattern": "^([0-9]{1,6}[dhms])+$"},
     NamespacePattern.parse: {"pattern": "^[a-z0-9*]([a-z0-9*-]*[a-z0-9*])?$", "maxLength": 63},
+    parse_scoped_kind: {"pattern": "^([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Z][A-Za-z0-9]{0,62}$"},
+    parse_pointer: {"pattern": "^(/([^/~]|~[01])+)+$"},
+    parse_allowed_container: {"pattern": "@sha256:[0-9a-f]{64}$"},
+    parse_repository: {"pattern": rf"^{_IS_HOST}{_HOST}(/[a-z0-9._-]+)+$"},
     parse_object_path: {"pattern": rf"^{_MEMBER}(\.{_MEMBER}|\[\*\])*$"},
     ImagePattern.parse: {
         "pattern": rf"^{_IS_HOST}{_HOST}(/{_SEGMENT})*/(\*\*|{_SEGMENT})$",

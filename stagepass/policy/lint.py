@@ -3,11 +3,16 @@ What loads and is still suspicious: findings fail `policy lint` and a CI run, ne
 
 The rules, by their stable names:
 
-    separation-of-duties       an owner signs passes of two stages, or approves and breaks glass
+    separation-of-duties       an owner signs passes of two stages, approves and breaks glass, or
+                               signs a stage's releases and its passes or approvals
     key-not-bound              a key speaks for several clusters of a stage
     final-stage-asks-nothing   the signers of the passes are all that stands before the last stage
     unreachable-stage          a stage asks for what nobody can sign
     break-glass-out-of-reach   fewer owners can break a stage's glass than it wants
+    release-not-recorded       a stage takes passes of a release alone, and one before it has none
+    release-unused             a stage has a release and does not look at manifests
+    wide-allowance             what anybody may change of an object decides what runs
+    webhook-rules              the API server asks nobody about a kind in scope (with --webhook)
     unused-attestor            nothing names an attestor
     expired-key                a key is over
     expiring-key               a key is over within 14 days, and has no successor
@@ -25,6 +30,7 @@ from datetime import datetime
 from stagepass.policy.lint_duties import approval_and_break_glass, shared_passes
 from stagepass.policy.lint_finding import Finding
 from stagepass.policy.lint_keys import ended_rules, ending_keys, unbound, unused
+from stagepass.policy.lint_releases import release_signers, unrecorded_releases, wide_allowances
 from stagepass.policy.lint_stages import Signers, asks_nothing, closed_glass, unreachable
 from stagepass.policy.model import PolicySet
 
@@ -40,6 +46,9 @@ def _of_pipelines(policy: PolicySet, now: datetime) -> Iterator[Finding]:
     for pipeline in policy.pipelines:
         yield from shared_passes(policy, pipeline)
         yield from approval_and_break_glass(policy, pipeline)
+        yield from release_signers(policy, pipeline)
+        yield from unrecorded_releases(pipeline)
+        yield from wide_allowances(policy, pipeline)
         yield from unbound(policy, pipeline)
         yield from asks_nothing(policy, pipeline)
         yield from unreachable(pipeline, signers)

@@ -86,6 +86,7 @@ def _named(pipeline: Pipeline) -> Iterator[str]:
     for stage in pipeline.stages:
         yield from stage.signed_by
         yield from stage.break_glass.signers if stage.break_glass else ()
+        yield from stage.release.signers if stage.release else ()
         for need in stage.requires:
             yield from need.signers
         for wanted in stage.approvals:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from stagepass.policy.lint_finding import Finding, of_stages
 from stagepass.policy.model import Baseline, Edge, Pipeline, PolicySet, Stage
+from stagepass.policy.releases import ManifestMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,9 @@ def _requirements(stage: Stage, signers: Signers) -> Iterator[str]:
                 f"{wanted.threshold} approvals by {' or '.join(wanted.signers)} are wanted, and"
                 f" {len(able)} owners can give one; add keys, or lower the threshold"
             )
+    rule = stage.release if stage.manifests is ManifestMode.REQUIRED else None
+    if rule and not signers.owners(rule.signers):
+        yield f"nobody can sign its releases; add a valid key to {' or '.join(rule.signers)}"
 
 
 def _guarded(policy: PolicySet, pipeline: Pipeline, stage: Stage) -> bool:
@@ -120,6 +124,9 @@ def _guarded(policy: PolicySet, pipeline: Pipeline, stage: Stage) -> bool:
     }
     floors = [b for b in policy.baselines if _is_below(b, pipeline, stage)]
     needs = [*stage.requires, *(need for floor in floors for need in floor.requires)]
+    released = stage.release if stage.manifests is ManifestMode.REQUIRED else None
+    if released and not policy.owners(released.signers) & chain:
+        return True
     return any(not policy.owners(need.signers) & chain for need in needs) or any(
         len((policy.owners(a.signers) - policy.owners(a.not_by)) & chain) < a.threshold
         for a in stage.approvals

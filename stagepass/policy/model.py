@@ -11,6 +11,7 @@ from stagepass.attestor import KeyRing, PublicKey
 from stagepass.decision import Enforcement
 from stagepass.digest import ImageRef
 from stagepass.manifest import Custom
+from stagepass.policy.releases import ManifestMode, ReleaseRule
 from stagepass.policy.revocations import Revocations
 from stagepass.policy.source import Source
 from stagepass.policy.windows import Window
@@ -141,6 +142,8 @@ class Stage:
     cluster_uids: Mapping[str, str] = field(default_factory=dict, hash=False)
     allow_shared: str = ""
     source: Source | None = None
+    manifests: ManifestMode = ManifestMode.OFF
+    release: ReleaseRule | None = None
 
     def names(self, place: Place) -> bool:
         """Whether `place` is one of this stage's."""
@@ -279,7 +282,8 @@ class PolicySet:
         """The registries the policy names: no other is ever asked (DESIGN section 6.4)."""
         listed = (pattern.host for p in self.pipelines for pattern in p.images)
         floors = (pattern.host for b in self.baselines for pattern in b.images or ())
-        return frozenset((*listed, *floors))
+        rules = (s.release for p in self.pipelines for s in p.stages if s.release)
+        return frozenset((*listed, *floors, *(rule.host for rule in rules if rule.host)))
 
     def all_keys(self) -> Iterator[tuple[Attestor, Key]]:
         """Every key with the attestor that lists it."""

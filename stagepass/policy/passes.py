@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from stagepass.clock import SKEW, format_duration, format_time
 from stagepass.decision import Code
@@ -18,6 +18,7 @@ from stagepass.policy.case import (
     Reason,
     earliest,
     nearest_first,
+    shifted,
     valid_until,
 )
 from stagepass.policy.model import Edge, Key, Pipeline, Stage
@@ -61,6 +62,18 @@ def judge_passes(case: Case, pipeline: Pipeline, stage: Stage) -> Iterator[Findi
             yield _find(_Asked(case, claims, ancestor, (cluster,), edge))
 
 
+def pass_edges(attestation: Attestation, stage: Stage) -> Iterator[datetime | None]:
+    """When the clock alone may change what a pass counts for at `stage`; more than there are is no harm."""
+    try:
+        claim = StagePassed.parse(attestation.statement.predicate)
+    except AttestationError:
+        return
+    yield shifted(claim.time_verified, -SKEW)
+    yield claim.expires
+    for edge in stage.after:
+        yield None if edge.max_age is None else shifted(claim.time_verified, edge.max_age)
+
+
 def _find(asked: _Asked) -> Finding:
     case, name = asked.case, asked.stage.name
     where = asked.clusters[0] if len(asked.clusters) == 1 else "any"
@@ -83,7 +96,7 @@ def _find(asked: _Asked) -> Finding:
         STAGE_PASSED,
         missing=(Code.PASS_MISSING, missing),
         reasons=ordered,
-        fix=_command(asked) + (_OBSERVED if soaking else ""),
+        fix=_command(asked) + case.release_option + (_OBSERVED if soaking else ""),
     )
 
 
@@ -135,6 +148,12 @@ def _judge(
         return Code.SIGNER_UNKNOWN, (
             f"a pass of {claim.stage!r} in {cluster!r} is signed by {attestation.owner}, {why}"
         )
+    attested = asked.case.attested
+    if attested is not None and (
+        not claim.release or claim.release.image_set != attested.image_set
+    ):
+        of = "another image set" if claim.release else "no image set"
+        return Code.SUBJECT_MISMATCH, f"the pass of {claim.stage!r} in {cluster!r} is of {of}"
     return _judge_times(asked, claim, counting)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from stagepass.policy.case import (
     Reason,
     earliest,
     nearest_first,
+    shifted,
     valid_until,
 )
 from stagepass.policy.model import ApprovalRequirement, AttestationRequirement
@@ -47,6 +48,24 @@ def judge_attestation(case: Case, need: AttestationRequirement) -> Finding:
         fix=f"stagepass attest {case.command} --key KEY"
         f" --type {shlex.quote(need.predicate_type)} --predicate FILE",
     )
+
+
+def attestation_edges(
+    attestation: Attestation, need: AttestationRequirement
+) -> Iterator[datetime | None]:
+    """
+    When the clock alone may change whether it meets `need`, but for the key's own window.
+
+    When a condition that reads the clock turns is not known, and not told.
+    """
+    if need.time is None:
+        return
+    try:
+        time = _time(attestation.statement.predicate, need.time)
+    except AttestationError:
+        return
+    yield shifted(time, -SKEW)
+    yield None if need.max_age is None else shifted(time, need.max_age)
 
 
 def _judge(case: Case, need: AttestationRequirement, attestation: Attestation) -> Accepted | Reason:
@@ -110,8 +129,22 @@ def judge_approvals(case: Case, need: ApprovalRequirement) -> Finding:
         missing=(Code.APPROVALS_MISSING, missing),
         reasons=nearest_first(reasons),
         fix=f"stagepass approve {case.command} --key KEY"
-        f" --stage {shlex.quote(case.stage)} --pipeline {shlex.quote(case.pipeline)}",
+        f" --stage {shlex.quote(case.stage)} --pipeline {shlex.quote(case.pipeline)}"
+        f"{case.release_option}",
     )
+
+
+def approval_edges(
+    attestation: Attestation, need: ApprovalRequirement
+) -> Iterator[datetime | None]:
+    """When the clock alone may change whether it counts for `need`, but for the key's own window."""
+    try:
+        claim = Approval.parse(attestation.statement.predicate)
+    except AttestationError:
+        return
+    yield shifted(claim.time_approved, -SKEW)
+    yield claim.expires
+    yield shifted(claim.time_approved, need.max_age)
 
 
 def _approvals(need: ApprovalRequirement) -> str:
@@ -134,6 +167,9 @@ def _judge_approval(
     keys = case.keys(attestation, need.signers)
     if not keys or attestation.owner in barred:
         return Code.SIGNER_UNKNOWN, f"{name} does not count here"
+    if case.attested is not None and claim.release != case.attested.release:
+        of = "another release" if claim.release else "no release"
+        return Code.SUBJECT_MISMATCH, f"{name} is of {of}"
     if claim.time_approved > case.now + SKEW:
         return Code.FUTURE, f"{name} is dated {format_time(claim.time_approved)}, ahead of now"
     if claim.expires <= case.entry:

@@ -17,6 +17,8 @@ from stagepass.strictjson import type_name
 
 REQUIRED: Any = object()
 """The default of a field that must be written."""
+NOT_WRITTEN: Any = object()
+"""The default of a field of which it matters whether it was written, be it wrongly."""
 EVERY_IMAGE = "**"
 """What a Baseline's `images` may say instead of patterns."""
 

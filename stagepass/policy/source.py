@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import PurePosixPath
 
 from stagepass.errors import InputError
@@ -35,6 +36,21 @@ class ServiceAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """
+    A signed commit at `ref` (`refs/heads/heartbeat`) that says which head of the source its writer saw.
+
+    One that is older than `max_age` says nothing any more. `ssh_signers` and `gpg_signers` are as those
+    of the source, who sign it where both are None.
+    """
+
+    ref: str
+    max_age: timedelta
+    ssh_signers: bytes | None = None
+    gpg_signers: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """
     A directory of a Git repository.
@@ -43,7 +59,8 @@ class Source:
     repository and normal; "" is the repository's own directory, and no file outside `root` is read.
     `ssh_signers` is an allowed-signers file, `gpg_signers` armored keys; without both, any commit will
     do. `cluster_kinds` are the (group, kind) without a namespace that may be brought, `takeover` the
-    identities whose fields are taken from another field manager.
+    identities whose fields are taken from another field manager. Without a `heartbeat`, a server that
+    withholds commits is not told from a quiet one.
     """
 
     git: str
@@ -57,6 +74,7 @@ class Source:
     cluster_kinds: frozenset[tuple[str, str]] = frozenset()
     takeover: frozenset[str] = frozenset()
     needs_sandbox: bool = True
+    heartbeat: Heartbeat | None = None
 
     @property
     def apply_rule(self) -> str:

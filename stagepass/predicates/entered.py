@@ -9,8 +9,10 @@ from typing import Any
 
 from stagepass import strictjson
 from stagepass.clock import format_time
+from stagepass.digest import Digest
 from stagepass.predicates.environment import Environment
 from stagepass.predicates.members import optional_time, refuse_unknown_critical, text, time
+from stagepass.predicates.named_release import release_digest, release_member
 from stagepass.predicates.passed import recorded
 
 
@@ -23,6 +25,7 @@ class StageEntered:
     environment: Environment
     entered: datetime
     expires: datetime | None
+    release: Digest | None = None
 
     @classmethod
     def parse(cls, predicate: Mapping[str, Any]) -> StageEntered:
@@ -34,10 +37,12 @@ class StageEntered:
             environment=Environment.parse(predicate),
             entered=time(predicate, "entered"),
             expires=optional_time(predicate, "expires"),
+            release=release_digest(predicate),
         )
 
     def compose(self, policy_revision: str | None, inputs: tuple[str, ...]) -> bytes:
         """The predicate's text."""
+        release = {"release": release_member(self.release)} if self.release else {}
         ends = {"expires": format_time(self.expires)} if self.expires else {}
         return strictjson.dumps(
             {
@@ -46,6 +51,7 @@ class StageEntered:
                 "environment": self.environment.to_json(),
                 "entered": format_time(self.entered),
                 **ends,
+                **release,
                 **recorded(policy_revision, inputs),
                 "critical": [],
             }

@@ -27,7 +27,7 @@ _UNDERSTOOD = frozenset(
         *("resourceUri", "policy", "inputAttestations", "verificationResult", "timeVerified"),
         *("expires", "serial", "critical", "entered", "decision", "scope", "reviewed", "request"),
         *("reason", "timeApproved", "nonce", "issued", "incident", "sequence", "previous"),
-        *("entries", "files"),
+        *("entries", "files", "path", "renderer", "resources", "images", "imageSet", "objects"),
     }
 )
 

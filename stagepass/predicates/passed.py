@@ -17,6 +17,7 @@ from stagepass.predicates.members import (
     text,
     time,
 )
+from stagepass.predicates.named_release import NamedRelease
 
 PASSED = "PASSED"
 
@@ -32,6 +33,7 @@ class StagePassed:
     time_verified: datetime
     expires: datetime
     observed: tuple[datetime, datetime] | None
+    release: NamedRelease | None = None
 
     @classmethod
     def parse(cls, predicate: Mapping[str, Any]) -> StagePassed:
@@ -45,6 +47,7 @@ class StagePassed:
             time_verified=time(predicate, "timeVerified"),
             expires=time(predicate, "expires"),
             observed=_observed(predicate),
+            release=NamedRelease.parse(predicate),
         )
 
 
@@ -59,6 +62,7 @@ class PassDetails:
     source: tuple[str, str] | None = None
     policy_revision: str | None = None
     inputs: tuple[str, ...] = ()
+    release: NamedRelease | None = None
 
     def compose(self, *, image: str, now: datetime, valid_for: timedelta) -> bytes:
         """The predicate's text about `image` (`repository@digest`), signed at `now`."""
@@ -76,6 +80,8 @@ class PassDetails:
         if self.source:
             uri, commit = self.source
             predicate["source"] = {"uri": uri, "digest": {"gitCommit": commit}}
+        if self.release:
+            predicate["release"] = self.release.to_json()
         return strictjson.dumps(
             {
                 **predicate,

@@ -9,7 +9,9 @@ from typing import Any
 
 from stagepass import strictjson
 from stagepass.clock import format_time
+from stagepass.digest import Digest
 from stagepass.predicates.members import Scope, refuse_unknown_critical, text, time
+from stagepass.predicates.named_release import release_digest, release_member
 
 APPROVED = "APPROVED"
 
@@ -23,6 +25,7 @@ class Approval:
     time_approved: datetime
     expires: datetime
     reason: str = ""
+    release: Digest | None = None
 
     @classmethod
     def parse(cls, predicate: Mapping[str, Any]) -> Approval:
@@ -33,15 +36,18 @@ class Approval:
             scope=Scope.parse(predicate),
             time_approved=time(predicate, "timeApproved"),
             expires=time(predicate, "expires"),
+            release=release_digest(predicate),
         )
 
     def compose(self) -> bytes:
         """The predicate's text."""
         reason = {"reason": self.reason} if self.reason else {}
+        release = {"release": release_member(self.release)} if self.release else {}
         return strictjson.dumps(
             {
                 "decision": self.decision,
                 "scope": self.scope.to_json(),
+                **release,
                 **reason,
                 "timeApproved": format_time(self.time_approved),
                 "expires": format_time(self.expires),

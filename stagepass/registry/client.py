@@ -106,12 +106,14 @@ class RegistryClient:
         reply = self._get(image, f"manifests/{tag}", deadline, MAX_MANIFEST, _ACCEPT)
         return Digest.of(expect(reply, 200, f"the tag {tag}").body)
 
-    def blob(self, image: ImageRef, digest: Digest, deadline: Deadline) -> bytes:
+    def blob(
+        self, image: ImageRef, digest: Digest, deadline: Deadline, *, max_bytes: int = MAX_BYTES
+    ) -> bytes:
         """The blob whose sha256 is `digest`, never another; at most 1 MiB. Raises `NotFound`."""
         resource = self.session.resource(image, f"blobs/{digest}")
         url = resource.url
         for _ in range(MAX_REDIRECTS + 1):
-            reply = self._fetch(resource, url, deadline)
+            reply = self._fetch(resource, url, deadline, max_bytes)
             if reply.status not in _REDIRECTS:
                 return hashed(expect(reply, 200, f"the blob {digest}"), digest).body
             url = self._redirected(reply, resource)
@@ -180,10 +182,10 @@ class RegistryClient:
     ) -> Reply:
         return self.session.get(self.session.resource(image, tail), deadline, max_bytes, accept)
 
-    def _fetch(self, resource: Resource, url: str, deadline: Deadline) -> Reply:
+    def _fetch(self, resource: Resource, url: str, deadline: Deadline, max_bytes: int) -> Reply:
         if origin(url) != origin(resource.url):
-            return self.session.fetch_elsewhere(url, deadline, MAX_BYTES)
-        return self.session.send("GET", replace(resource, url=url), deadline, max_bytes=MAX_BYTES)
+            return self.session.fetch_elsewhere(url, deadline, max_bytes)
+        return self.session.send("GET", replace(resource, url=url), deadline, max_bytes=max_bytes)
 
     def _redirected(self, reply: Reply, base: Resource) -> str:
         """Where a blob is, if that is the registry itself or a host that settings name."""

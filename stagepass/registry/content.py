@@ -16,6 +16,7 @@ MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 EMPTY_TYPE = "application/vnd.oci.empty.v1+json"
 BUNDLE_PREFIX = "application/vnd.dev.sigstore.bundle"
 PREDICATE_ANNOTATION = "dev.sigstore.bundle.predicateType"
+CREATED_ANNOTATION = "org.opencontainers.image.created"
 
 MAX_LISTING, MAX_MANIFEST = 4 << 20, 1 << 20
 _MAX_DEPTH = 32
@@ -26,8 +27,8 @@ class Descriptor:
     """
     Content named by its digest; `size` in bytes.
 
-    `artifact_type` and `predicate_type` ("" where absent) are anybody's claims: good for an order,
-    never for a decision. `data` is the content itself where the descriptor embeds it.
+    `artifact_type`, `predicate_type` and `created` ("" where absent) are anybody's claims: good for an
+    order, never for a decision. `data` is the content itself where the descriptor embeds it.
     """
 
     media_type: str
@@ -36,6 +37,7 @@ class Descriptor:
     artifact_type: str = ""
     predicate_type: str = ""
     data: bytes | None = None
+    created: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The three members that name content, without claims."""
@@ -56,6 +58,7 @@ class Descriptor:
             artifact_type=_claim(value.get("artifactType")),
             predicate_type=_claim(claims.get(annotation)),
             data=_data(value.get("data"), digest),
+            created=_claim(claims.get(CREATED_ANNOTATION)),
         )
 
     @property

@@ -18,6 +18,7 @@ from stagepass.evidence import Deadline
 from stagepass.registry.append import Document, Entry, append
 from stagepass.registry.client import RegistryClient
 from stagepass.registry.content import (
+    CREATED_ANNOTATION,
     EMPTY_TYPE,
     INDEX_TYPE,
     MANIFEST_TYPE,
@@ -62,7 +63,7 @@ def push_bundle(
     annotations = {
         "dev.sigstore.bundle.content": "dsse-envelope",
         PREDICATE_ANNOTATION: predicate_type,
-        "org.opencontainers.image.created": format_time(now),
+        CREATED_ANNOTATION: format_time(now),
     }
     body = _manifest(subject, bundle, annotations, inline=inline)
     # docker-registry refuses a manifest whose blobs it lacks, so they come first (W5).

@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from stagepass.bundle import MAX_BYTES
+from stagepass.clock import parse_time
 from stagepass.decision import Code
 from stagepass.digest import Digest, ImageRef
 from stagepass.errors import InputError, Unavailable
 from stagepass.evidence import MAX_CANDIDATES, Candidate, Deadline
+from stagepass.predicates.release import RELEASE
 from stagepass.registry.client import RegistryClient
 from stagepass.registry.content import Descriptor, Listing, parse_bundle_manifest
 from stagepass.registry.legacy import as_bundles, attachments, attachments_tag
 from stagepass.registry.replies import Throttled
+
+_NEWEST = 8  # read at once by as many threads
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +150,28 @@ class Search:
 def likeliest_first(
     entries: Sequence[Descriptor], wanted: frozenset[str]
 ) -> Iterator[list[Descriptor]]:
-    """Annotations are hints anybody can write: they give an order and leave nothing out (T6, T9)."""
+    """
+    Annotations are hints anybody can write: they give an order and leave nothing out (T6, T9).
+
+    Of releases a stage has ever more, so the newest come first, a few alone: mostly one of them is it,
+    and past the cap it is the oldest that are not read.
+    """
     named = [e for e in entries if e.predicate_type in wanted]
     unnamed = [e for e in entries if not e.predicate_type]
+    if RELEASE in wanted:
+        named.sort(key=_created, reverse=True)
+        yield named[:_NEWEST]
+        named = named[_NEWEST:]
     yield named + unnamed
     yield [e for e in entries if e.predicate_type and e.predicate_type not in wanted]
+
+
+def _created(entry: Descriptor) -> datetime:
+    """When it was stored, by its own word; for ever ago where that is no time."""
+    try:
+        return parse_time(entry.created)
+    except InputError:
+        return _LONG_AGO
 
 
 def late() -> Unavailable:

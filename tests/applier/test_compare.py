@@ -6,10 +6,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from applier import quantity
 from applier.compare import differs
 from applier.objects import prepare
 from applier.rules import FIELD_MANAGER
+from stagepass.manifests import quantity
 from tests.applier.model import Cluster, managed, record_of
 from tests.applier.samples import LAW, an, changed, config_map, leaves, objects, scalars
 

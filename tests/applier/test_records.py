@@ -81,6 +81,7 @@ def test_wishes_are_read_and_bounded() -> None:
         (troubled(Reason.NOT_ADMITTED), True, False, False, True),
         (troubled(Reason.SOAKING, GOOD), True, False, False, True),
         (troubled(Reason.PROGRESSING), False, True, False, True),
+        (troubled(Reason.HEARTBEAT_MISSING), False, True, False, True),
         (troubled(Reason.CONFLICT), False, True, False, True),
         (troubled(Reason.CONFLICT, dead=True), False, False, True, True),
         (replace(WELL, passed=None), True, False, False, False),
@@ -166,6 +167,8 @@ def test_events_tell_changes_once() -> None:
         ("Passed", GOOD.commit),
     ]
     assert [(e.reason, e.warning) for e in events(waiting, given_up)] == [("CONFLICT", True)]
+    silent = status_of(record, troubled(Reason.HEARTBEAT_MISSING), NOON)
+    assert [(e.reason, e.warning) for e in events(waiting, silent)] == [("HEARTBEAT_MISSING", True)]
     assert events(given_up, given_up) == []
     assert events(waiting, status_of(record, troubled(Reason.PROGRESSING), NOON)) == []
 

@@ -24,6 +24,16 @@ _INERT = (
     *at(_TREES, "test_what_must_be_inert_is_delivered_as_it_is_written"),
     *at(_TREES, "test_no_trap_was_sprung_and_nobody_was_called"),
 )
+_UNTRIED = _STANDS + at(
+    _TREES,
+    "test_nothing_else_was_even_tried",
+    "test_nothing_but_the_applier_was_in_its_way",
+)
+_LIMITS = "cluster/test_applier_limits.py"
+_BOUNDED = (
+    "test_no_child_took_more_than_its_limit",
+    "test_neighbours_were_served_while_all_of_it_went_on",
+)
 _HOOKS = at("applier/test_hostile.py", "test_hooks_filters_and_attributes_are_inert")
 _LISTING = at("applier/test_hostile.py", "test_a_hostile_tree_is_refused_by_its_listing")
 _SCAN = at("applier/test_hostile.py", "test_hostile_files_are_refused_before_anything_runs")
@@ -70,10 +80,13 @@ _GIT = (
     Vector("G10", "names, depth and number of entries", REFUSED, _STANDS + _LISTING),
     Vector(
         "G11", "large blobs, many files, delta bombs, bad packs", REFUSED,
-        _STANDS + at(
-            "applier/test_git_transport.py",
-            "test_a_pack_over_the_limit_is_refused_and_leaves_nothing",
-            "test_a_delta_that_stands_for_far_more_ends_at_the_limit_of_memory",
+        (
+            *_STANDS,
+            *at(_LIMITS, "test_a_pack_that_takes_too_much_becomes_a_dead_letter", *_BOUNDED),
+            *at("applier/test_git_transport.py",
+                "test_a_pack_over_the_limit_is_refused_and_leaves_nothing"),
+            *at("applier/test_git_bombs.py",
+                "test_what_keeps_a_processor_busy_is_refused_and_then_left_alone"),
         ),
     ),
 )  # fmt: skip
@@ -122,21 +135,29 @@ _RENDERING = (
     ),
     Vector(
         "G28", "a renderer that takes too much", REFUSED,
-        at("applier/test_render.py", "test_a_child_that_takes_too_much_is_ended"),
-        "by a stand-in for the renderer, as the scan lets nothing through that would take so much",
+        (
+            *_STANDS,
+            *at(_LIMITS, "test_a_render_that_takes_too_much_becomes_a_dead_letter",
+                "test_a_child_that_was_killed_is_run_once_more_and_no_more",
+                "test_the_child_got_at_nothing", *_BOUNDED),
+            *at("applier/test_render.py", "test_a_child_that_takes_too_much_is_ended"),
+        ),
+        "memory, output and computing by Kustomize itself as well, the others by a program in its place",
     ),
 )  # fmt: skip
 
 _OBJECTS = (
     Vector("G29", "objects in other namespaces", REFUSED, _BROUGHT + _NO_SOURCE),
     Vector("G30", "cluster-scoped kinds", REFUSED, _BROUGHT + _CLUSTER_KINDS),
-    Vector("G31", "roles that grant everything, escalation", REFUSED, _NO_SOURCE),
+    Vector("G31", "roles that grant everything, escalation", REFUSED, _UNTRIED + _NO_SOURCE),
     Vector(
         "G32", "the gate's and the applier's own objects", REFUSED,
         _BROUGHT + at(_LOOP, "test_not_even_a_policy_that_names_it_opens_our_own_namespace"),
     ),
-    Vector("G33", "Flux and Argo objects that apply for us", REFUSED, _NO_SOURCE),
-    Vector("G34", "ownerReferences, finalizers, managedFields, status", REFUSED, _NO_SOURCE),
+    Vector("G33", "Flux and Argo objects that apply for us", REFUSED, _UNTRIED + _NO_SOURCE),
+    Vector(
+        "G34", "ownerReferences, finalizers, managedFields, status", REFUSED, _UNTRIED + _NO_SOURCE
+    ),
     Vector(
         "G35", "accidents that prune", REFUSED,
         at(
@@ -168,9 +189,16 @@ _HISTORY = (
              "test_an_older_set_is_refused_after_a_restart_without_any_state")
         + at("policy/test_revocations.py",
              "test_a_list_that_expired_denies_everything_or_warns")
-        + at("cluster/test_applier.py", "test_what_is_not_attested_is_not_applied"),
+        + at("cluster/test_applier.py", "test_what_is_not_attested_is_not_applied")
+        + at("cluster/test_applier_freeze.py",
+             "test_without_a_heartbeat_that_counts_what_runs_is_kept_and_nothing_enters",
+             "test_no_pass_is_signed_without_a_heartbeat_and_one_restarts_no_soak",
+             "test_a_restart_forgets_no_heartbeat")
+        + at("applier/test_heartbeat.py",
+             "test_what_is_no_heartbeat_does_not_count",
+             "test_a_server_that_withholds_the_head_is_given_away"),
         "an older policy is refused and an old list of revocations denies; a fork brings nothing "
-        "without evidence; a server that holds back new commits is not told from a quiet one",
+        "without evidence; without a signed heartbeat, where policy asks for one, nothing enters",
     ),
     Vector(
         "G40", "secrets in logs, letters and events", REFUSED,

@@ -32,7 +32,7 @@ def test_what_is_met_is_shown_with_its_signer_and_time(shop: Shop) -> None:
     result = explain(shop, "staging")
 
     assert result.code == 0
-    assert result.out.splitlines()[:2] == [str(IMAGE), "admitted"]
+    assert result.out.splitlines()[:2] == [*(str(IMAGE), "admitted until 2026-12-26T11:00:00Z")]
     (row,) = [line for line in result.out.splitlines() if line.startswith("met")]
     assert row.split(maxsplit=3) == [
         *("met", "shop/staging", "passed"),

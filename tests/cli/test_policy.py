@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from stagepass.clock import format_time
 from tests.cli.conftest import Result, Shop
 from tests.world import DAY, NOW, write_policy
@@ -92,3 +96,50 @@ def test_an_empty_directory_is_no_policy(shop: Shop) -> None:
 
     assert result.code == 64
     assert "0 documents of kind Defaults" in result.err
+
+
+WEBHOOK = """\
+kind: ValidatingWebhookConfiguration
+webhooks:
+  - rules:
+      - {operations: [CREATE, UPDATE], apiGroups: [""], apiVersions: ["*"], resources: [%s]}
+"""
+SCOPED = {
+    "pipeline.stages.0.manifests": "required",
+    "pipeline.stages.0.release": {"from": ["ci"], "kinds": ["ConfigMap", "Service"]},
+}
+
+
+@pytest.mark.parametrize(
+    ("resources", "missing"),
+    [
+        ("configmaps, services", []),
+        ("configmaps", ["services"]),
+        ("pods", ["configmaps", "services"]),
+    ],
+)
+def test_lint_names_the_kinds_that_the_api_server_asks_nobody_about(
+    shop: Shop, tmp_path: Path, resources: str, missing: list[str]
+) -> None:
+    write_policy(shop.policy, SCOPED)
+    (tmp_path / "webhook.yaml").write_text(WEBHOOK % resources)
+    options = ["--now", format_time(NOW), "--output", "json"]
+    result = shop.run(
+        "policy", "lint", str(shop.policy), "--webhook", str(tmp_path / "webhook.yaml"), *options
+    )
+    found = [f["message"].split()[8] for f in result.line["findings"]]
+
+    assert (result.code, found) == (1 if missing else 0, missing)
+
+
+@pytest.mark.parametrize("text", [None, "", "kind: Pod\n", "a: [\n", "kind: &a X\n"])
+def test_lint_refuses_a_file_that_is_no_webhook_configuration(
+    shop: Shop, tmp_path: Path, text: str | None
+) -> None:
+    path = tmp_path / "webhook.yaml"
+    if text is not None:
+        path.write_text(text)
+    result = shop.run("policy", "lint", str(shop.policy), "--webhook", str(path))
+
+    assert result.code == 64
+    assert str(path) in result.err

@@ -13,7 +13,10 @@ from stagepass.predicates.members import STAGE_PASSED
 from tests.cli.conftest import Shop
 from tests.world import (
     DIGEST,
+    HOUR,
     IMAGE,
+    NOW,
+    OTHER_DIGEST,
     OTHER_IMAGE,
     signed_pass,
     stored,
@@ -242,6 +245,7 @@ def test_explain_adds_who_met_each_requirement_and_when(shop: Shop) -> None:
     )
     (met,) = explained.pop("requirementsMet")
 
+    assert explained.pop("missing") == []
     assert explained == verified
     assert {name: met[name] for name in ("requirement", "signer", "time")} == {
         "requirement": "passed test@test",
@@ -249,3 +253,18 @@ def test_explain_adds_who_met_each_requirement_and_when(shop: Shop) -> None:
         "time": "2026-11-26T11:00:00Z",
     }
     assert json.dumps(met)
+
+
+@BOTH
+def test_what_the_clock_will_do_is_told(shop: Shop, command: str) -> None:
+    """The pass of test ends after 30 days; one dated ahead counts from five minutes before."""
+    shop.prove()
+    admitted = shop.decide(command, str(IMAGE), "--stage", "staging").line
+    ahead = signed_pass("test", digest=OTHER_DIGEST, at=NOW + HOUR)
+    stored(shop.evidence, [ahead], OTHER_DIGEST)
+    denied = shop.decide(command, str(OTHER_IMAGE), "--stage", "staging").line
+    nothing = shop.decide(command, str(OTHER_IMAGE), "--stage", "test").line
+
+    assert (admitted["until"], admitted["admittedUntil"]) == (None, "2026-12-26T11:00:00Z")
+    assert (denied["until"], denied["admittedUntil"]) == ("2026-11-26T12:55:00Z", None)
+    assert (nothing["until"], nothing["admittedUntil"]) == (None, None)

@@ -71,10 +71,15 @@ class Site:
             if each.get("userAgent", "").startswith("stagepass-applier")
         ]
 
+    def metrics(self) -> str:
+        """All of the applier's."""
+        with urllib.request.urlopen(f"http://{self._metrics}/metrics", timeout=10) as answer:
+            text: str = answer.read().decode()
+        return text
+
     def metric(self, name: str) -> float:
         """A sample of the applier's metrics, 0 where there is none."""
-        with urllib.request.urlopen(f"http://{self._metrics}/metrics", timeout=10) as answer:
-            lines = answer.read().decode().splitlines()
+        lines = self.metrics().splitlines()
         return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
 
 

@@ -89,7 +89,7 @@ def _apiserver(port: int, etcd: str, prefix: str) -> list[str]:
     ]
 
 
-def _controller_manager() -> list[str]:
+def _controller_manager(more: Sequence[str]) -> list[str]:
     return [
         "--kubeconfig=kubeconfig",
         "--leader-elect=false",
@@ -97,7 +97,7 @@ def _controller_manager() -> list[str]:
         "--kube-api-qps=500",
         "--kube-api-burst=1000",
         "--root-ca-file=ca.crt",
-        f"--controllers={','.join(_CONTROLLERS)}",
+        f"--controllers={','.join([*_CONTROLLERS, *more])}",
     ]
 
 
@@ -106,6 +106,7 @@ class ControlPlane:
     A context manager: ready inside the block, killed after it; `directory` must be empty.
 
     With a `neighbour`, which must outlive it, the two share one etcd and see nothing of each other.
+    `controllers` run besides the usual ones.
 
     Start it on the main thread: where `setpriv` exists, the parts die with the thread that
     started them, so that not even a killed test run leaves any behind.
@@ -116,6 +117,7 @@ class ControlPlane:
         directory: Path,
         *,
         apiserver_flags: Sequence[str] = (),
+        controllers: Sequence[str] = (),
         neighbour: ControlPlane | None = None,
     ) -> None:
         self.directory = directory
@@ -124,7 +126,7 @@ class ControlPlane:
         self.tokens = {name: secrets.token_hex(16) for name in (ADMIN, ORDINARY_USER)}
         self._port = _free_port()
         self.server = f"https://127.0.0.1:{self._port}"
-        self._apiserver_flags = list(apiserver_flags)
+        self._apiserver_flags, self._controllers = list(apiserver_flags), tuple(controllers)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._flags: dict[str, list[str]] = {}
         self._programs = tools.binaries()
@@ -213,7 +215,7 @@ class ControlPlane:
         flags = [*_apiserver(self._port, etcd, prefix), *self._apiserver_flags]
         self._launch(stack, "kube-apiserver", flags)
         self._await_ready(deadline)
-        self._launch(stack, "kube-controller-manager", _controller_manager())
+        self._launch(stack, "kube-controller-manager", _controller_manager(self._controllers))
         self._await_service_account("default", deadline)
 
     def _await_ready(self, deadline: float) -> None:

@@ -35,7 +35,7 @@ HOST = "registry.example.com"
 PROVENANCE = "https://slsa.dev/provenance/v1"
 APPLIER = "stagepass-applier"
 
-_STAGEPASS = Path(sys.executable).with_name("stagepass")
+STAGEPASS = Path(sys.executable).with_name("stagepass")
 
 
 class Team:
@@ -107,7 +107,7 @@ class Team:
     def stagepass(self, *arguments: str) -> str:
         """The command as installed; what it printed."""
         done = subprocess.run(
-            [_STAGEPASS, *arguments],
+            [STAGEPASS, *arguments],
             env={"PATH": os.defpath, "HOME": str(self.directory)},
             capture_output=True,
             text=True,

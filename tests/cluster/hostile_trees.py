@@ -6,28 +6,28 @@ Around them lie traps: programs, files and a port that nothing may start, read o
 
 from __future__ import annotations
 
+import json
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from tests.applier import hostile
 from tests.applier.hostile import CANARY
+from tests.applier.hostile_objects import definitions
 from tests.applier.test_hostile import arm
 from tests.applier.world import Listener, listener
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.delivery import HOST, Delivery, Team, config_map
+from tests.cluster.delivery import Delivery, Team, config_map
+from tests.cluster.hostile_rows import FILES, SERVERS, TREES, canaries, write_policy
 from tests.simulators.git import GitServer
 from tests.simulators.git_store import Repository
 
 ROOT = "teams/app"
 """Of every row of files: what stands beside and above it is a canary."""
 HARMLESS = ("inert", "patched")
-_FETCHING = ("GIT_REFUSED", "TREE_REFUSED")
 _TRAPS = (
     "git-lfs",
     "git-remote-ext",
@@ -37,49 +37,6 @@ _TRAPS = (
     "docker",
     "touch",
     "run.sh",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """An application that must stand still for one of `reasons`; `says` is part of a refusal of ours."""
-
-    name: str
-    title: str
-    reasons: tuple[str, ...]
-    says: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Files:
-    id: str
-    name: str
-    files: Mapping[str, bytes]
-    says: str
-
-
-def _files() -> Iterator[_Files]:
-    """G12-G28, as branches of one repository."""
-    for vector in hostile.KUSTOMIZATIONS:
-        yield _Files(vector.id, vector.name, vector.files, vector.says)
-    for name, content, says in hostile.YAML:
-        for field in ("", "resources"):
-            files = {"a.yaml": content}
-            if field:
-                files["kustomization.yaml"] = f"{field}: [a.yaml]\n".encode()
-            yield _Files("G17", f"{name} {field}".rstrip(), files, says)
-    for name, content, says in hostile.OBJECTS:
-        yield _Files("G18", name, {"a.yaml": content}, says)
-
-
-_FILES = {f"{v.id.lower()}-files-{number}": v for number, v in enumerate(_files())}
-_TREES = {f"{v.id.lower()}-tree-{number}": v for number, v in enumerate(hostile.TREES)}
-_SERVERS = {"g09-redirect": "redirect", "g09-alternates": "dumb", "g11-checksum": "flip"}
-
-ROWS = (
-    *(Row(n, f"{v.id} {v.name}", _FETCHING, v.says) for n, v in _TREES.items()),
-    *(Row(n, f"{v.id} {v.name}", ("RENDER_REFUSED",), v.says) for n, v in _FILES.items()),
-    *(Row(n, n, ("GIT_REFUSED", "GIT_UNAVAILABLE")) for n in _SERVERS),
 )
 
 
@@ -124,13 +81,13 @@ class Trees:
         """Traps, repositories and the policy that names them, before the applier starts."""
         self._lay_traps()
         deploy = self.delivery.team.repository
-        around = _canaries()
-        for name, files in _FILES.items():
+        around = canaries()
+        for name, files in FILES.items():
             below = {f"{ROOT}/run.sh": self.script.encode()}
             below |= {f"{ROOT}/{path}": content for path, content in files.files.items()}
             deploy.commit(name, {**around, **below})
             self.sources[name] = (self.server.url("deploy"), name, ROOT)
-        for name, tree in _TREES.items():
+        for name, tree in TREES.items():
             repository = self.server.create(name)
             repository.advance("main", tree.build(repository))
             self.sources[name] = (self.server.url(name), "main", ".")
@@ -141,7 +98,7 @@ class Trees:
         self.repositories["inert"].point(
             "refs/heads/--upload-pack=run.sh", self.repositories["inert"].head("main")
         )
-        self._write_policy()
+        write_policy(self.delivery.team, self.sources)
 
     def write_harmless(self, version: str) -> dict[str, str]:
         """A version of both, with everything around it that must be inert; their commits."""
@@ -192,6 +149,17 @@ class Trees:
                 found.setdefault(name, []).append((event["reason"], event["message"]))
         return found
 
+    def writes(self) -> set[str]:
+        """The paths of all that the applier ever wrote to, or tried to."""
+        lines = (self.directory / "audit.log").read_text().splitlines()
+        found = (json.loads(line) for line in lines if line.endswith("}"))
+        return {
+            each["requestURI"].partition("?")[0]
+            for each in found
+            if each.get("userAgent", "").startswith("stagepass-applier")
+            and each["verb"] not in ("get", "list", "watch")
+        }
+
     def _lay_traps(self) -> None:
         trap = self.delivery.trap
         programs = [trap / "bin" / name for name in _TRAPS]
@@ -218,41 +186,30 @@ class Trees:
         }
         return yaml.safe_dump(document).encode()
 
-    def _write_policy(self) -> None:
-        """A pipeline with one stage for each source."""
-        self.delivery.team.write_policy()
-        path = self.delivery.team.policy / "policy.yaml"
-        documents = list(yaml.safe_load_all(path.read_text()))
-        sample = next(each for each in documents if each["kind"] == "Pipeline")
-        rest = [each for each in documents if each["kind"] != "Pipeline"]
-        pipelines = [_pipeline(sample, name, *where) for name, where in self.sources.items()]
-        path.write_text(yaml.safe_dump_all([*rest, *pipelines]))
+
+_AUDIT = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived"],
+    "rules": [{"level": "Metadata"}],
+}
 
 
-def _pipeline(sample: dict[str, Any], name: str, url: str, ref: str, path: str) -> dict[str, Any]:
-    first = sample["stages"][0]
-    source = {**first["source"], "git": url, "ref": ref, "path": path, "root": path}
-    images = [f"{HOST}/{name}/*"]
-    return {
-        **sample,
-        "metadata": {"name": name},
-        "images": images,
-        "stages": [{**first, "source": source}],
-    }
+def _audited(directory: Path) -> list[str]:
+    """Flags of an API server that keeps a record of every request in `directory`/audit.log."""
+    (directory / "audit.yaml").write_text(json.dumps(_AUDIT))
+    return [
+        f"--audit-policy-file={directory / 'audit.yaml'}",
+        f"--audit-log-path={directory / 'audit.log'}",
+    ]
 
 
-def _canaries() -> dict[str, bytes]:
-    """Above every root: what a path that leaves it would bring."""
-    text = config_map("escaped", a=CANARY).encode()
-    kustomization = b"resources: [x.yaml]\n"
-    names = ("x", "x.yaml", "schema.json", "other.yaml")
-    return {
-        "other-team/kustomization.yaml": kustomization,
-        "other-team/x.yaml": text,
-        "teams/kustomization.yaml": kustomization,
-        **{f"teams/{name}": text for name in names},
-        "other.yaml": text,
-    }
+def _open(cluster: ControlPlane) -> None:
+    """The API server serves all of G33, and lets the source's account do everything."""
+    cluster.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(definitions()))
+    cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+    account = "--serviceaccount=shop:deployer"
+    cluster.kubectl("create", "clusterrolebinding", "all", "--clusterrole=cluster-admin", account)
 
 
 def _lie(server: GitServer, fault: str, port: int) -> None:
@@ -277,13 +234,15 @@ def make_trees(directory: Path) -> Iterator[tuple[Trees, Listener]]:
     with ExitStack() as stack:
         elsewhere = stack.enter_context(listener())
         server = stack.enter_context(GitServer(directory / "git"))
-        cluster = stack.enter_context(ControlPlane(directory / "cluster"))
+        flags = _audited(directory)
+        cluster = stack.enter_context(ControlPlane(directory / "cluster", apiserver_flags=flags))
+        _open(cluster)
         team = Team(directory / "team", server)
         delivery = _Trapped(team, "test", cluster, directory / "applier")
         delivery.trap, delivery.port = directory / "trap", elsewhere.port
         delivery.more["GIT_POLL"] = "2"
         trees = Trees(directory, server, delivery, elsewhere.port)
-        for name, fault in _SERVERS.items():
+        for name, fault in SERVERS.items():
             other = stack.enter_context(GitServer(directory / name))
             _lie(other, fault, elsewhere.port)
             trees.sources[name] = (other.url("deploy"), "main", ".")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.applier.test_git_signatures import SshKey
 from tests.cluster.applier_site import Site, application, deploy, make_site
 
 pytestmark = pytest.mark.cluster
@@ -112,6 +114,36 @@ def test_a_further_health_check_holds_up_the_pass(site: Site) -> None:
 
     site.apply(application(healthChecks=[]))
     site.kubectl("wait", "--for=condition=Ready", "application/shop-test", "--timeout=30s")
+
+
+def test_a_missing_heartbeat_is_an_alarm_until_policy_asks_for_none(
+    site: Site, tmp_path: Path
+) -> None:
+    """Nothing else happens to the application, so nobody would notice."""
+    site.apply(application())
+    commit = deploy(site)
+    (site.team.policy / "keys" / "beat").write_bytes(SshKey(tmp_path, "beat").allowed())
+    heartbeat = {"ref": "heartbeat", "signers": {"ssh": "keys/beat"}}
+
+    site.team.write_policy(lambda stages: stages[0]["source"].update(heartbeat=heartbeat))
+    silent = ("False", "HEARTBEAT_MISSING")
+    site.delivery.wait(lambda: site.condition("shop-test", "Ready") == silent)
+
+    metric = 'stagepass_applier_heartbeat_missing{application="shop.test"}'
+    site.delivery.wait(lambda: site.metric(metric) == 1)
+    status = site.get("application", "shop-test")["status"]
+    assert status["waiting"]["reason"] == "HEARTBEAT_MISSING"
+    assert status["waiting"]["since"]
+    assert status["applied"]["commit"] == commit
+    events = json.loads(site.kubectl("get", "events", "-o", "json"))["items"]
+    assert ("HEARTBEAT_MISSING", "Warning") in {(e["reason"], e["type"]) for e in events}
+    done = site.delivery.run("status")
+    assert done.returncode == 1
+    assert "HEARTBEAT_MISSING: " in " ".join(done.stdout.split())
+
+    site.team.write_policy()
+    site.kubectl("wait", "--for=condition=Ready", "application/shop-test", "--timeout=30s")
+    site.delivery.wait(lambda: metric not in site.metrics())
 
 
 def test_nothing_is_written_while_nothing_changes(site: Site) -> None:

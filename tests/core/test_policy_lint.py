@@ -163,6 +163,7 @@ class TestFinalStageAsksNothing:
     ) -> None:
         changes = {
             "pipeline.stages.2.requires": DROP,
+            "pipeline.stages.2.manifests": "warn",
             "baseline.images": ["registry.example.com/shop/**"],
             "defaults.exempt": DROP,
             **{f"baseline.{name}": value for name, value in floor.items()},

@@ -184,10 +184,8 @@ def test_a_missing_or_misshapen_field_is_refused_with_its_place(
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        ("pipeline.stages.2.manifests", "required"),
         ("pipeline.stages.2.source", {"git": "x"}),
         ("attestors.ci.identities", [{"issuer": "x"}]),
-        ("pipeline.stages.2.release", {"from": ["ci"]}),
     ],
 )
 def test_what_this_version_does_not_enforce_refuses_to_load(path: str, value: Any) -> None:

@@ -11,6 +11,7 @@ from stagepass.predicates.environment import Environment
 from stagepass.predicates.passed import PassDetails, StagePassed
 from tests.world import DAY, DROP, IMAGE, NOW, changed
 
+HEX = "ab" * 32
 DETAILS = PassDetails(
     pipeline="shop",
     stage="staging",
@@ -95,7 +96,6 @@ def test_the_checked_fields_read_back() -> None:
         {"resourceUri": "oci://elsewhere"},
         {"observed.soakSeconds": -1},
         {"serial": "01JC"},
-        {"release": {"digest": {"sha256": "x"}}},
         {"anything": {"at": "all"}},
         {"critical": ["pipeline", "expires", "release", "serial", "critical"]},
     ],
@@ -134,6 +134,12 @@ def test_a_strange_uid_or_namespace_is_read_as_none(name: str, value: object) ->
         ({"expires": DROP}, "expires: None"),
         ({"expires": "never"}, "expires: 'never'"),
         ({"observed": None}, "observed is not an object"),
+        ({"release": None}, "release is not an object"),
+        ({"release": {}}, "digest is not an object"),
+        ({"release": {"digest": {"sha256": HEX}}}, "imageSet is not an object"),
+        ({"release": {"digest": {"sha256": "x"}, "imageSet": {"sha256": HEX}}}, "release.digest: "),
+        ({"release": {"digest": {"sha256": HEX}, "imageSet": {"sha1": "x"}}}, "of sha256 alone"),
+        ({"release": {"digest": HEX, "imageSet": {"sha256": HEX}}}, "digest is not an object"),
         ({"observed.from": DROP}, "observed.from: None"),
         ({"observed.to": "yesterday"}, "observed.to: 'yesterday'"),
         ({"critical": None}, "critical is not a list"),

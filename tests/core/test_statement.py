@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from stagepass import strictjson
 from stagepass.digest import Digest
 from stagepass.errors import AttestationError
-from stagepass.statement import MAX_BYTES, V0_1, V1, Statement, compose
+from stagepass.statement import MAX_BYTES, V0_1, V1, Statement, Subject, compose
 from tests.world import DIGEST, DROP, OTHER_DIGEST, changed
 
 TYPE = "https://example.com/scan/v1"
@@ -167,3 +168,17 @@ def test_a_composed_statement_holds_the_predicate_byte_for_byte() -> None:
         % (DIGEST.hex.encode(), TYPE.encode(), predicate)
     )
     assert Statement.parse(payload).predicate["a"] == 12345678901234567890123
+
+
+def test_a_statement_may_be_about_several_subjects() -> None:
+    """In the order given; a subject without a sha256, such as a commit, is recorded and never matched."""
+    payload = compose(
+        name="one",
+        digest=DIGEST,
+        predicate_type="https://example.com/x",
+        predicate=b"{}",
+        others=[Subject.of("two", OTHER_DIGEST), Subject("git", {"gitCommit": "c0ffee"})],
+    )
+
+    assert [each["name"] for each in json.loads(payload)["subject"]] == ["one", "two", "git"]
+    assert Statement.parse(payload).digests == {DIGEST, OTHER_DIGEST}

@@ -147,7 +147,7 @@ def test_a_checked_field_that_is_wrong_makes_the_approval_not_count(
         {"timeApproved": format_time(NOW - 30 * DAY + SECOND)},
         {"expires": format_time(NOW + SECOND)},
         {"reviewed": [{"uri": "x", "digest": {"sha256": "0"}}], "request": {"uri": 1}, "nonce": 1},
-        {"release": {"digest": {"sha256": "0"}}},
+        {"release": {"digest": {"sha256": "0" * 64}}},
         {"reason": 7},
         {"approver": "mallory", "signer": "bob"},
         {"critical": ["scope", "nonce", "reviewed", "request", "release"]},

@@ -7,21 +7,24 @@ from typing import Any
 
 import pytest
 
+from stagepass import __version__
 from stagepass.clock import parse_time
 from stagepass.errors import AttestationError
 from stagepass.predicates.entered import StageEntered
 from stagepass.predicates.environment import Environment
 from stagepass.predicates.members import Scope
+from stagepass.predicates.named_release import NamedRelease
 from stagepass.predicates.passed import PassDetails, StagePassed
 from stagepass.predicates.people import Approval, BreakGlass
 from stagepass.predicates.revocation import Entry, RevocationList
 from stagepass.stage import Place
 from tests.policy.signed import ARTIFACT, NAME
-from tests.world import DAY, DROP, HOUR, NOW, OTHER_DIGEST, changed, signer
+from tests.world import DAY, DIGEST, DROP, HOUR, NOW, OTHER_DIGEST, changed, signer
 
 EVERYWHERE = Scope("shop", "production", None, None)
 NARROW = Scope("shop", "production", frozenset({"b", "a"}), frozenset({"shop"}))
 HERE = Environment("prod-eu", "uid", "shop")
+NAMED = NamedRelease(OTHER_DIGEST, DIGEST)
 KEY = Entry("key", signer("ci").private.public.id, "stolen")
 
 WRITTEN: dict[str, tuple[Any, dict[str, Any]]] = {
@@ -46,6 +49,17 @@ WRITTEN: dict[str, tuple[Any, dict[str, Any]]] = {
                 "clusters": ["a", "b"],
                 "namespaces": ["shop"],
             },
+            "timeApproved": "2026-11-26T12:00:00Z",
+            "expires": "2026-11-27T12:00:00Z",
+            "critical": [],
+        },
+    ),
+    "approval of a release": (
+        Approval("APPROVED", EVERYWHERE, NOW, NOW + DAY, release=OTHER_DIGEST).compose(),
+        {
+            "decision": "APPROVED",
+            "scope": {"pipeline": "shop", "stage": "production"},
+            "release": {"digest": {"sha256": OTHER_DIGEST.hex}},
             "timeApproved": "2026-11-26T12:00:00Z",
             "expires": "2026-11-27T12:00:00Z",
             "critical": [],
@@ -77,6 +91,40 @@ WRITTEN: dict[str, tuple[Any, dict[str, Any]]] = {
                     "digest": {"sha256": "cd"},
                 }
             ],
+            "critical": [],
+        },
+    ),
+    "receipt of a release": (
+        StageEntered("shop", "production", HERE, NOW, None, OTHER_DIGEST).compose(None, ()),
+        {
+            "pipeline": "shop",
+            "stage": "production",
+            "environment": {"cluster": "uid", "clusterName": "prod-eu", "namespace": "shop"},
+            "entered": "2026-11-26T12:00:00Z",
+            "release": {"digest": {"sha256": OTHER_DIGEST.hex}},
+            "critical": [],
+        },
+    ),
+    "pass of a release": (
+        PassDetails("shop", "test", Environment("test"), release=NAMED).compose(
+            image=NAME, now=NOW, valid_for=DAY
+        ),
+        {
+            "verifier": {
+                "id": "https://stagepass.dev/cli",
+                "version": {"stagepass": __version__},
+            },
+            "pipeline": "shop",
+            "stage": "test",
+            "environment": {"clusterName": "test"},
+            "release": {
+                "digest": {"sha256": OTHER_DIGEST.hex},
+                "imageSet": {"sha256": DIGEST.hex},
+            },
+            "resourceUri": f"oci://{NAME}",
+            "verificationResult": "PASSED",
+            "timeVerified": "2026-11-26T12:00:00Z",
+            "expires": "2026-11-27T12:00:00Z",
             "critical": [],
         },
     ),
@@ -114,6 +162,7 @@ def test_a_statement_is_written_as_it_is_documented(name: str) -> None:
     "value",
     [
         Approval("APPROVED", NARROW, NOW, NOW + DAY),
+        Approval("APPROVED", NARROW, NOW, NOW + DAY, release=OTHER_DIGEST),
         BreakGlass(NARROW, "down", NOW, NOW + HOUR, "https://example.com/7"),
         BreakGlass(EVERYWHERE, "down", NOW, NOW + HOUR),
         RevocationList.of(3, NOW, NOW + DAY, (ARTIFACT, KEY, Entry("identity", "x@y", "left"))),
@@ -125,10 +174,16 @@ def test_what_was_written_reads_back(value: Any) -> None:
 
 
 @pytest.mark.parametrize("expires", [NOW + DAY, None])
-def test_a_receipt_reads_back(expires: Any) -> None:
-    value = StageEntered("shop", "production", HERE, NOW, expires)
+@pytest.mark.parametrize("release", [OTHER_DIGEST, None])
+def test_a_receipt_reads_back(expires: Any, release: Any) -> None:
+    value = StageEntered("shop", "production", HERE, NOW, expires, release)
 
     assert StageEntered.parse(json.loads(value.compose("ab", ("cd",)))) == value
+
+
+def test_the_release_of_a_pass_reads_back() -> None:
+    assert StagePassed.parse(WRITTEN["pass of a release"][1]).release == NAMED
+    assert StagePassed.parse(READ["pass"][1]).release is None
 
 
 READ = {

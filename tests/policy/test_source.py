@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from stagepass.policy.load import PolicyError
-from stagepass.policy.source import ServiceAccount, Source
+from stagepass.policy.source import Heartbeat, ServiceAccount, Source
 from tests.policy_tools.full import full_set
 from tests.world import DROP
 
@@ -33,6 +34,12 @@ def test_every_field_is_read() -> None:
         cluster_kinds=frozenset({("", "Namespace"), ("rbac.authorization.k8s.io", "ClusterRole")}),
         takeover=frozenset({"apps/Deployment/shop/web"}),
         needs_sandbox=True,
+        heartbeat=Heartbeat(
+            ref="refs/heads/heartbeat",
+            max_age=timedelta(hours=12),
+            ssh_signers=b"beat ssh-ed25519 AAAA",
+            gpg_signers=b"beat armor",
+        ),
     )
 
 
@@ -49,6 +56,21 @@ def test_what_is_not_written_has_the_safe_default() -> None:
 
 def test_a_plain_ref_is_a_branch() -> None:
     assert _source("production", {f"{SOURCE}.ref": "release"}).ref == "refs/heads/release"
+
+
+def test_a_heartbeat_is_the_commit_signers_to_sign_and_counts_for_a_day() -> None:
+    found = _source("production", {f"{SOURCE}.heartbeat": {"ref": "beat"}}).heartbeat
+
+    assert found == Heartbeat("refs/heads/beat", timedelta(hours=24))
+
+
+@pytest.mark.parametrize("signers", [DROP, {}])
+def test_a_heartbeat_that_nobody_signs_is_refused(signers: Any) -> None:
+    """The server that withholds commits would write it itself."""
+    changes = {f"{SOURCE}.commitSigners": signers, f"{SOURCE}.heartbeat.signers": DROP}
+
+    with pytest.raises(PolicyError, match="so could the Git server"):
+        full_set(changes)
 
 
 def test_without_a_root_nothing_above_the_path_is_read() -> None:
@@ -81,6 +103,10 @@ def test_without_a_root_nothing_above_the_path_is_read() -> None:
         ("clusterScoped", ["namespace"], "is not a kind"),
         ("commitSigners.ssh", "keys/none", "there is no file"),
         ("commitSigners.ssh", "../keys/ci.pub", "there is no file"),
+        ("heartbeat.ref", "main", "would be deployed"),
+        ("heartbeat.ref", "-x", "is not the name of a branch or tag"),
+        ("heartbeat.maxAge", "1 day", "is not a duration"),
+        ("heartbeat.signers.ssh", "keys/none", "there is no file"),
         ("apply", "force", "is none of"),
         ("sandbox", "off", "is none of"),
         ("prune", "always", "unknown key"),

@@ -22,6 +22,10 @@ NEW_STAGE = {"name": "qa", "clusters": ["qa"], "namespaces": ["shop"], "after": 
 NIGHT = {"deny": "22:00 - 06:00", "timezone": "UTC"}
 EXEMPT = "exemption of registry.k8s.io/** in kube-system"
 
+RELEASE = f"{STAGE}.release"
+IN_RELEASE = "pipeline shop: production, release"
+SERVICE_PORT = {"kinds": ["ConfigMap"], "pointer": "/data/ca.crt", "reason": "injected"}
+
 Line = tuple[str, str, str]
 TABLE: list[tuple[dict[str, Any], list[Line]]] = [
     ({f"{EDGE}.soak": "48h"}, [("stricter", f"{IN_STAGE} after staging", "soak is 2d, was 1d")]),
@@ -40,6 +44,60 @@ TABLE: list[tuple[dict[str, Any], list[Line]]] = [
     ),
     ({f"{STAGE}.after.1": "test"}, [("stricter", IN_STAGE, "comes after 'test'")]),
     ({f"{STAGE}.after": DROP}, [("looser", IN_STAGE, "no longer comes after 'staging'")]),
+    (
+        {f"{STAGE}.manifests": "warn"},
+        [("looser", IN_STAGE, "manifests is warn, was required")],
+    ),
+    (
+        {"pipeline.stages.1.manifests": "required"},
+        [("stricter", "pipeline shop: staging", "manifests is required, was warn")],
+    ),
+    (
+        {"pipeline.stages.1.manifests": "off"},
+        [("changed", "pipeline shop: staging", "manifests is off, was warn")],
+    ),
+    (
+        {f"{STAGE}.manifests": "off", RELEASE: DROP},
+        [
+            ("looser", IN_STAGE, "manifests is off, was required"),
+            ("looser", IN_STAGE, "release is none, was by ci"),
+        ],
+    ),
+    (
+        {f"{RELEASE}.from": ["ci", "scanner"]},
+        [("looser", IN_RELEASE, "from is ci, scanner; was ci")],
+    ),
+    (
+        {f"{RELEASE}.repository": DROP},
+        [("changed", IN_RELEASE, "repository is none, was registry.example.com/shop/releases")],
+    ),
+    (
+        {f"{RELEASE}.kinds": ["apps/Deployment", "ConfigMap", "Secret"]},
+        [("stricter", IN_RELEASE, "kinds: Secret is added")],
+    ),
+    (
+        {f"{RELEASE}.kinds": ["apps/Deployment"]},
+        [("looser", IN_RELEASE, "kinds: ConfigMap is gone")],
+    ),
+    (
+        {f"{RELEASE}.secrets": "salted"},
+        [("looser", IN_RELEASE, "secrets is salted, was refused")],
+    ),
+    (
+        {f"{RELEASE}.allow.2": SERVICE_PORT},
+        [("looser", IN_RELEASE, "allow: /data/ca.crt of ConfigMap is added")],
+    ),
+    (
+        {f"{RELEASE}.allow.0.reason": "by the autoscaler"},
+        [("changed", IN_RELEASE, "allow.reason is by the autoscaler, was scaled")],
+    ),
+    (
+        {f"{RELEASE}.allow": DROP},
+        [
+            ("stricter", IN_RELEASE, "allow: /spec/replicas of apps/Deployment is gone"),
+            ("stricter", IN_RELEASE, f"allow: mesh.example.com/proxy@sha256:{'1' * 64} is gone"),
+        ],
+    ),
     (
         {f"{NEED}.from": ["scanner", "ci"]},
         [
@@ -192,6 +250,25 @@ TABLE: list[tuple[dict[str, Any], list[Line]]] = [
         [
             ("changed", IN_SOURCE, "commitSigners.gpg is none, was 1 lines"),
             ("changed", IN_SOURCE, "commitSigners.ssh is none, was 1 lines"),
+        ],
+    ),
+    (
+        {f"{SOURCE}.heartbeat": DROP},
+        [("looser", IN_SOURCE, "heartbeat is none, was refs/heads/heartbeat")],
+    ),
+    (
+        {f"{SOURCE}.heartbeat.maxAge": "2d"},
+        [("looser", IN_SOURCE, "heartbeat.maxAge is 2d, was 12h")],
+    ),
+    (
+        {f"{SOURCE}.heartbeat.ref": "beat"},
+        [("changed", IN_SOURCE, "heartbeat.ref is refs/heads/beat, was refs/heads/heartbeat")],
+    ),
+    (
+        {f"{SOURCE}.heartbeat.signers": DROP},
+        [
+            ("changed", IN_SOURCE, "heartbeat.signers.gpg is none, was 1 lines"),
+            ("changed", IN_SOURCE, "heartbeat.signers.ssh is none, was 1 lines"),
         ],
     ),
     ({f"{SOURCE}.sandbox": "none"}, [("looser", IN_SOURCE, "sandbox is none, was required")]),

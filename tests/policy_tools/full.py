@@ -50,11 +50,15 @@ stages:
     namespaces: [shop]
     signedBy: [test-cluster]
     allowShared: nothing is shared
+    manifests: warn
+    release: {from: [ci]}
   - name: staging
     clusters: [staging]
     namespaces: [shop]
     signedBy: [staging-cluster]
     after: [test]
+    manifests: warn
+    release: {from: [ci]}
     source:
       git: https://git.example.com/shop/deploy.git
       ref: {tag: v1}
@@ -84,10 +88,22 @@ stages:
       root: apps
       serviceAccount: {namespace: shop, name: deployer}
       commitSigners: {ssh: keys/allowed_signers, gpg: keys/maintainers.asc}
+      heartbeat: {ref: heartbeat, maxAge: 12h, signers: {ssh: keys/beat_signers, gpg: keys/beat.asc}}
       apply: all-or-nothing
       clusterScoped: [Namespace, ClusterRole.rbac.authorization.k8s.io]
       takeover: [apps/Deployment/shop/web]
       sandbox: required
+    manifests: required
+    release:
+      from: [ci]
+      repository: registry.example.com/shop/releases
+      kinds: [apps/Deployment, ConfigMap]
+      secrets: refused
+      allow:
+        - {kinds: [apps/Deployment], pointer: /spec/replicas, reason: scaled}
+        - reason: mesh
+          container:
+            mesh.example.com/proxy@sha256:1111111111111111111111111111111111111111111111111111111111111111
 ---
 apiVersion: stagepass.dev/v1
 kind: Baseline
@@ -132,6 +148,7 @@ def files_of(documents: list[dict[str, Any]]) -> dict[str, bytes]:
     keys = {f"keys/{name}.pub": signer(name).public_pem for name in KEYS}
     text = "\n---\n".join(json.dumps(document) for document in documents)
     signers = {"keys/allowed_signers": b"dev ssh-ed25519 AAAA", "keys/maintainers.asc": b"armor"}
+    signers |= {"keys/beat_signers": b"beat ssh-ed25519 AAAA", "keys/beat.asc": b"beat armor"}
     return {"policy.yaml": text.encode(), **keys, **signers}
 
 

@@ -31,6 +31,7 @@ from tests.policy.signed import (
     revocation_of,
     scan,
 )
+from tests.property.releases import OF_RELEASES, RELEASES, named
 from tests.property.worlds import FOREIGN as FOREIGN_PASSES
 from tests.property.worlds import MAY_SIGN
 from tests.world import (
@@ -127,6 +128,8 @@ changes = st.fixed_dictionaries(
         f"{_SECTION}.after.0.clusters": st.sampled_from(["all", "any"]),
         f"{_SECTION}.after.0.maxAge": st.sampled_from(["3h", "30d"]),
         f"{_SECTION}.enforcement": st.sampled_from(["enforce", "warn", "audit"]),
+        f"{_SECTION}.manifests": st.sampled_from(["required", "required", "warn"]),
+        "pipeline.stages.1.manifests": st.sampled_from(["required", "warn"]),
         "pipeline.stages.3.after": st.sampled_from(
             [["production"], [{"stage": "production", "clusters": "any", "soak": "24h"}]]
         ),
@@ -206,17 +209,37 @@ FOREIGN = {
         for by in _OTHERS
         if by != _ENTERED_BY[stage]
     },
+    **{
+        f"{s}@{c} by {by}, of release 1": signed_pass(
+            s, c, by, changes=named(RELEASES["release 1"])
+        )
+        for s, c in MAY_SIGN
+        for by in ("ci", "scanner", "alice")
+    },
+    **{
+        f"approval by {by}, of release 1": approval(by, changes=named(RELEASES["release 1"]))
+        for by in ("ci", "prod-eu")
+    },
     "key list in the registry": revocation_list(),
     "junk": b"junk",
     "no statement": statement(STAGE_PASSED),
 }
 """Each by a real key that may not sign it, or by nobody."""
-ALL = {**GOOD, **TIMED, **FOREIGN}
+ALL = {**GOOD, **TIMED, **FOREIGN, **OF_RELEASES}
 
 _SOME = st.lists(st.sampled_from(list(GOOD)), unique=True, min_size=4)
 _MORE = st.lists(st.sampled_from([*TIMED, *TIMED, *FOREIGN]), max_size=8)
-bundles = st.builds(lambda some, more: [*some, *more], _SOME, _MORE) | (
-    st.builds(lambda more: [*GOOD, *more], _MORE)
+_OF_ONE = st.sampled_from(list(RELEASES)).map(
+    lambda release: [name for name in OF_RELEASES if name.endswith(release)]
+)
+_OF_SOME = (
+    st.just(list[str]())
+    | _OF_ONE
+    | _OF_ONE
+    | st.lists(st.sampled_from(list(OF_RELEASES)), max_size=6)
+)
+bundles = st.builds(lambda some, more, of: [*some, *more, *of], _SOME, _MORE, _OF_SOME) | (
+    st.builds(lambda more, of: [*GOOD, *more, *of], _MORE, _OF_SOME)
 )
 moments = st.sampled_from(
     [NOW, NOW + HOUR, NOW + 2 * HOUR, NOW + 2 * DAY, NOW + 8 * DAY, NOW + 50 * DAY]
@@ -233,7 +256,8 @@ def _world(altered: str) -> PolicySet:
         revocations = {"kind": "Revocations", "file": "list.json", "from": ["security"]}
         documents.append({**revocations, "onExpired": listed["onExpired"]})
         files["list.json"] = _list(listed["ends"], listed["what"]).decode()
-    everything = {**ATTESTORS, **FULL, "pipeline.stages.3": ARCHIVE_STAGE, **parts}
+    released = {f"pipeline.stages.{n}.release": {"from": ["ci"]} for n in (1, 2)}
+    everything = {**ATTESTORS, **FULL, **released, "pipeline.stages.3": ARCHIVE_STAGE, **parts}
     return policy_set(everything, extra={**beside(*documents), **files})
 
 

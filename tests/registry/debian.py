@@ -7,7 +7,6 @@ A real one, in a process of its own, whose writers really race.
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -17,8 +16,9 @@ from typing import Self
 
 import urllib3
 
+from tests.debian import program
+
 _PROGRAM = "docker-registry"
-_MISSING = f"the program {_PROGRAM} is missing: apt-get install {_PROGRAM}"
 _CONFIG = """\
 version: 0.1
 log: {{level: error, accesslog: {{disabled: true}}}}
@@ -26,18 +26,6 @@ storage: {{filesystem: {{rootdirectory: "{root}"}}}}
 http: {{addr: "127.0.0.1:{port}"}}
 """
 _START_SECONDS = 20
-
-
-def program() -> str:
-    """Its path, installed first where it is missing and we may. Raises `RuntimeError`."""
-    if shutil.which(_PROGRAM) is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for command in (["update"], ["install", "-y", "--no-install-recommends", _PROGRAM]):
-            subprocess.run(["apt-get", "-q", *command], env=environment, capture_output=True)
-    found = shutil.which(_PROGRAM)
-    if found is None:
-        raise RuntimeError(_MISSING)
-    return found
 
 
 class DockerRegistry:
@@ -53,7 +41,7 @@ class DockerRegistry:
         self._log = directory / "registry.log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [program(), "serve", str(config)],
+                [program(_PROGRAM, _PROGRAM), "serve", str(config)],
                 env={"PATH": os.defpath, "OTEL_TRACES_EXPORTER": "none"},
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -52,6 +52,13 @@ def test_the_wheel_holds_every_module(wheel: Path) -> None:
     assert packed == sources
 
 
+def test_the_wheel_holds_the_table_of_defaults(wheel: Path) -> None:
+    """It is data, which a build may leave behind; without it no object could be compared."""
+    name = "stagepass/manifests/defaults.json"
+    with ZipFile(wheel) as archive:
+        assert archive.read(name) == (ROOT / name).read_bytes()
+
+
 def test_the_licence_is_whole() -> None:
     """The full Apache text, from its title to its appendix."""
     text = (ROOT / "LICENSE").read_text()

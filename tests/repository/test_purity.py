@@ -9,6 +9,40 @@ from tests.repository.sources import ROOT
 
 _PURE = (
     "stagepass/decision.py",
+    "stagepass/objects.py",
+    "stagepass/predicates/release.py",
+    *(
+        f"stagepass/release/{name}.py"
+        for name in (
+            "artifact",
+            "build",
+            "compare",
+            "content",
+            "model",
+            "refused",
+            "salted",
+            "scopes",
+        )
+    ),
+    *(
+        f"stagepass/manifests/{name}.py"
+        for name in (
+            "allowed",
+            "claims",
+            "compare",
+            "conditional",
+            "conditional_pods",
+            "controllers",
+            "difference",
+            "fields",
+            "kinds",
+            "metadata",
+            "quantity",
+            "secrets",
+            "templates",
+            "walk",
+        )
+    ),
     "stagepass/stage.py",
     "stagepass/policy/model.py",
     "stagepass/policy/evaluate.py",
@@ -23,7 +57,6 @@ _PURE = (
     "applier/objects.py",
     "applier/plan.py",
     "applier/pods.py",
-    "applier/quantity.py",
     "applier/ran.py",
     "applier/refused.py",
     "applier/refused_kinds.py",

@@ -1,5 +1,5 @@
 """
-A Git server on 127.0.0.1: `git http-backend` over plain HTTP, honest until its `faults` say otherwise.
+A Git server on 127.0.0.1: `git http-backend` over HTTP, honest until its `faults` say otherwise.
 
     with GitServer(tmp_path, token="s3cret") as server:
         repository = server.create("deploy")
@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import base64
 import os
+import re
+import ssl
 import subprocess
 import threading
 from dataclasses import dataclass, field
@@ -43,6 +45,8 @@ class GitFaults:
     """Send this pack, whatever is asked for (the first fetch of a client alone)."""
     flip: bool = False
     """Change a byte in the middle of every pack."""
+    frozen: dict[str, str] = field(default_factory=dict)
+    """Say of these refs (full name → commit) that they still stand there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send_pack(self, pack: bytes) -> None:
         """gitprotocol-v2(5): the section `packfile`, in side-band packets."""
+        self.server.packs += 1
         chunks = (pack[at : at + 60_000] for at in range(0, len(pack), 60_000))
         lines = [b"packfile\n", *(b"\x01" + chunk for chunk in chunks)]
         content = b"".join(b"%04x" % (len(line) + 4) + line for line in lines) + b"0000"
@@ -125,7 +130,16 @@ class _Handler(BaseHTTPRequestHandler):
         lines = [line.partition(": ") for line in head.decode().split("\r\n") if line]
         answered = {name: value for name, _, value in lines}
         status = int(answered.pop("Status", "200").split()[0])
+        if b"command=ls-refs" in body:
+            content = self._frozen(content)
         self._answer(status, answered, content)
+
+    def _frozen(self, content: bytes) -> bytes:
+        """gitprotocol-v2(5): a line for each ref, `OID NAME`."""
+        for name, commit in self.server.faults.frozen.items():
+            line = re.compile(rb"[0-9a-f]{40}(?= %s\n)" % re.escape(name.encode()))
+            content = line.sub(commit.encode(), content)
+        return content
 
     def _answer(self, status: int, headers: dict[str, str], content: bytes) -> None:
         self.send_response(status)
@@ -151,19 +165,43 @@ class _Server(ThreadingHTTPServer):
         self.root, self.authorization = root, authorization
         self.faults = GitFaults()
         self.requests: list[GitRequest] = []
+        self.packs = 0
         self.stopping = threading.Event()
+
+    def secure(self, certificate: Path) -> None:
+        """Speak TLS. The handshake is the handler's, so that one that hangs stops nobody else."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        self.socket = context.wrap_socket(
+            self.socket, server_side=True, do_handshake_on_connect=False
+        )
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that goes away in the middle is what some tests are about."""
 
 
 class GitServer:
-    """Serves the bare repositories below `root`; with a token it asks for HTTP Basic."""
+    """
+    Serves the bare repositories below `root`; with a token it asks for HTTP Basic.
 
-    def __init__(self, root: Path, *, token: str = "", user: str = "git") -> None:
+    `certificate` is a file with a key and its chain: then it speaks TLS, and is named `host` in URLs.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        token: str = "",
+        user: str = "git",
+        certificate: Path | None = None,
+        host: str = "127.0.0.1",
+    ) -> None:
         pair = base64.b64encode(f"{user}:{token}".encode()).decode()
         self._server = _Server(root, f"Basic {pair}" if token else "")
-        self.base = f"http://127.0.0.1:{self._server.server_address[1]}"
+        if certificate is not None:
+            self._server.secure(certificate)
+        scheme = "http" if certificate is None else "https"
+        self.base = f"{scheme}://{host}:{self._server.server_address[1]}"
         self._root = root
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
@@ -184,6 +222,11 @@ class GitServer:
     def requests(self) -> list[GitRequest]:
         """Every request in order of arrival."""
         return self._server.requests
+
+    @property
+    def packs(self) -> int:
+        """How often `faults.pack` was sent."""
+        return self._server.packs
 
     def url(self, name: str) -> str:
         return f"{self.base}/{name}.git"

@@ -77,10 +77,11 @@ class Repository:
         parents: Iterable[str] = (),
         message: str = "change",
         sign: Callable[[bytes], bytes] | None = None,
+        at: int | None = None,
     ) -> str:
-        """One commit object; each is a minute later than the one before."""
+        """One commit object; each is a minute later than the one before, or of the Unix time `at`."""
         self._clock += 60
-        who = f"{_AUTHOR} {self._clock} +0000"
+        who = f"{_AUTHOR} {self._clock if at is None else at} +0000"
         lines = [
             f"tree {tree}",
             *(f"parent {p}" for p in parents),

@@ -1,0 +1,101 @@
+"""Where `stagepass release` reads and stores: what --evidence names, as sources of releases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from stagepass import strictjson
+from stagepass.cli import options
+from stagepass.cli.release_place import NOWHERE, Operand
+from stagepass.clock import format_time
+from stagepass.decision import Code
+from stagepass.digest import Digest, ImageRef
+from stagepass.errors import InputError, Unavailable
+from stagepass.evidence import Deadline
+from stagepass.registry.client import RegistryClient
+from stagepass.registry.content import CREATED_ANNOTATION, MAX_MANIFEST
+from stagepass.registry.source import RegistrySource
+from stagepass.release.find import claimed
+from stagepass.release.model import Release
+from stagepass.release.pushed import RegistryBlobs
+from stagepass.release.store import ReleaseSource
+
+SECONDS = 120.0
+"""For 32 MiB there and back."""
+
+
+class _Offline:
+    """Stands for the blobs of a registry that may not be asked."""
+
+    def blob(self, repository: ImageRef, digest: Digest, deadline: Deadline) -> bytes:  # noqa: ARG002
+        """Never a byte. Raises `Unavailable`."""
+        raise Unavailable(Code.REGISTRY_UNAVAILABLE, f"--offline: {repository.host} was not asked")
+
+
+@contextmanager
+def release_sources(
+    names: Sequence[str], where: ImageRef, *, offline: bool
+) -> Iterator[list[ReleaseSource]]:
+    """The sources that --evidence names; of registries only the host of `where` is asked."""
+    with ExitStack() as stack:
+        yield [_source(name, where, stack, offline=offline) for name in names]
+
+
+def _source(name: str, where: ImageRef, stack: ExitStack, *, offline: bool) -> ReleaseSource:
+    if directories := options.directories([name]):
+        return ReleaseSource.directory(directories[0].root)
+    if offline:
+        (nothing,) = options.sources([name], offline=True, hosts=frozenset())
+        return ReleaseSource(nothing, _Offline(), is_remote=True)
+    client: RegistryClient = options.registry_client(frozenset({required(where).host}))
+    # A listing of before the push would not show what was pushed.
+    bundles = stack.enter_context(RegistrySource(client, listing_seconds=0))
+    return ReleaseSource(bundles, RegistryBlobs(client), is_remote=True)
+
+
+def required(where: ImageRef) -> ImageRef:
+    """The repository, where one is known. Raises `InputError`."""
+    if where == NOWHERE:
+        hint = "give --repository, or a policy whose stage has `release.repository`"
+        raise InputError("no repository is known for these releases", hint=hint)
+    return where
+
+
+def opened(operand: Operand, evidence: Sequence[str], *, offline: bool) -> tuple[Release, str]:
+    """
+    A release by its digest alone, whoever signed it, and where its bundle lies ("" for a directory).
+
+    Raises `Unavailable` where no source has it.
+    """
+    if operand.built is not None:
+        return operand.built, ""
+    deadline = Deadline.after(SECONDS)
+    with release_sources(evidence, operand.repository, offline=offline) as sources:
+        release, candidate = claimed(sources, operand.repository, operand.digest, deadline)
+    return release, candidate.origin
+
+
+def stored_at(origin: str, where: ImageRef) -> str:
+    """
+    When a bundle was stored, as its registry or file system says, which nobody signed; "" for unknown.
+
+    Raises `Unavailable`.
+    """
+    name, _, digest = origin.partition("@")
+    if name != where.name:
+        path = Path(origin)
+        return _modified(path) if path.is_file() else ""
+    with options.registry_client(frozenset({where.host})) as client:
+        body = client.manifest(where, Digest.parse(digest), Deadline.after(SECONDS))
+    document = strictjson.loads_object(body, max_bytes=MAX_MANIFEST, max_depth=32)
+    annotations: Any = document.get("annotations")
+    created = annotations.get(CREATED_ANNOTATION) if isinstance(annotations, dict) else None
+    return created if isinstance(created, str) else ""
+
+
+def _modified(path: Path) -> str:
+    return format_time(datetime.fromtimestamp(path.stat().st_mtime, UTC))

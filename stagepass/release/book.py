@@ -1,0 +1,182 @@
+"""
+The releases that a stage lists, each verified once: from sources, newest first where those say so.
+
+A book is of one policy set, whose word it takes on whose signature counts.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from stagepass.decision import Code
+from stagepass.digest import Digest, ImageRef
+from stagepass.errors import Unavailable
+from stagepass.evidence import Candidate, Deadline, EvidenceSource, Rejection
+from stagepass.flights import Flights
+from stagepass.policy.model import Pipeline, PolicySet, Stage
+from stagepass.release.artifact import line_digest
+from stagepass.release.listed import Listed, listed
+from stagepass.release.shelf import Opened, Shelf
+from stagepass.release.store import Blobs, ReleaseSource
+
+# As many as two sources may hold (T8).
+_MAX_KNOWN = 100
+_NOWHERE = ImageRef("directory.invalid", "releases", None, None)
+
+
+class ReleaseStore(EvidenceSource, Blobs, Protocol):
+    """A source that can be given bundles and blobs. Whatever it returns is verified like any other's."""
+
+    def keep(self, digest: Digest, bundles: Sequence[bytes]) -> None:
+        """Keep bundles that verified for `digest`. Never raises."""
+        ...
+
+    def keep_blob(self, data: bytes) -> None:
+        """Keep the objects of a release. Never raises."""
+        ...
+
+
+class ReleaseBook:
+    """What each line says, under one policy set. Thread-safe."""
+
+    def __init__(
+        self,
+        policy: PolicySet,
+        sources: Sequence[ReleaseSource],
+        shelf: Shelf,
+        store: ReleaseStore | None = None,
+    ) -> None:
+        """`store` is asked before all sources, and given what remote ones prove."""
+        self._policy, self._shelf, self._store = policy, shelf, store
+        self._sources = (*([ReleaseSource(store, store)] if store else ()), *sources)
+        self._lines: dict[tuple[str, str], OrderedDict[Digest, Listed | Rejection]] = {}
+        self._lock = threading.Lock()
+        self._flights = Flights()
+
+    def listed(
+        self, pipeline: Pipeline, stage: Stage, now: datetime, deadline: Deadline
+    ) -> Iterator[Listed]:
+        """
+        Every release of the stage that counts: those known first, then what the sources list besides.
+
+        A caller stops when it has what it wants, so nothing is asked for what is known. Raises
+        `Unavailable` at the end, where a source could not be read.
+        """
+        line = self._line(pipeline, stage)
+        with self._lock:
+            known = [each for each in reversed(line.values()) if isinstance(each, Listed)]
+        yield from (each for each in known if each.counts(now))
+        seen = {each.signature for each in known}
+        failures: list[Unavailable] = []
+        for source in self._asked(stage):
+            try:
+                for each in self._read(line, source, pipeline, stage, deadline):
+                    if each.signature not in seen and each.counts(now):
+                        yield each
+                    seen.add(each.signature)
+            except Unavailable as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
+
+    def rejections(self, pipeline: Pipeline, stage: Stage) -> list[Rejection]:
+        """Why what the line holds besides does not count."""
+        line = self._line(pipeline, stage)
+        with self._lock:
+            return [each for each in line.values() if isinstance(each, Rejection)]
+
+    def opened(self, release: Listed, stage: Stage, deadline: Deadline) -> Opened:
+        """With its objects. Raises `Unavailable`; `AttestationError` where they are not what is signed."""
+        return self._shelf.opened(release, lambda: self._blob(release, stage, deadline), deadline)
+
+    def _asked(self, stage: Stage) -> list[ReleaseSource]:
+        """Without registries, where the policy names no repository."""
+        nowhere = _repository(stage) == _NOWHERE
+        return [source for source in self._sources if not (source.is_remote and nowhere)]
+
+    def _line(self, pipeline: Pipeline, stage: Stage) -> OrderedDict[Digest, Listed | Rejection]:
+        with self._lock:
+            return self._lines.setdefault((pipeline.name, stage.name), OrderedDict())
+
+    def _read(
+        self,
+        line: OrderedDict[Digest, Listed | Rejection],
+        source: ReleaseSource,
+        pipeline: Pipeline,
+        stage: Stage,
+        deadline: Deadline,
+    ) -> Iterator[Listed]:
+        """One reader of a line at a time: who comes second finds read what the first has read."""
+        digest = line_digest(pipeline.name, stage.name)
+        deadline.remaining()
+        deadline.used = True
+        batches = source.candidates(_repository(stage), digest, deadline)
+        is_first = True
+        while True:
+            with self._flights.one((digest, id(source)), deadline):
+                batch = next(batches, None)
+            if batch is None:
+                return
+            judged = {Digest.of(c.data): (c, self._judged(line, pipeline, stage, c)) for c in batch}
+            self._keep(source, digest, line, judged, is_first=is_first)
+            yield from (each for _, each in judged.values() if isinstance(each, Listed))
+            is_first = False
+
+    def _judged(
+        self,
+        line: OrderedDict[Digest, Listed | Rejection],
+        pipeline: Pipeline,
+        stage: Stage,
+        candidate: Candidate,
+    ) -> Listed | Rejection:
+        with self._lock:
+            kept = line.get(Digest.of(candidate.data))
+        return kept or listed(self._policy, pipeline, stage, candidate)
+
+    def _keep(
+        self,
+        source: ReleaseSource,
+        digest: Digest,
+        line: OrderedDict[Digest, Listed | Rejection],
+        judged: dict[Digest, tuple[Candidate, Listed | Rejection]],
+        *,
+        is_first: bool,
+    ) -> None:
+        """The first batch is the newest: it goes to the end, and what comes after it to the front."""
+        with self._lock:
+            new = [key for key in judged if key not in line]
+            for key in reversed(new) if is_first else new:
+                line[key] = judged[key][1]
+                line.move_to_end(key, last=is_first)
+            while len(line) > _MAX_KNOWN:
+                line.popitem(last=False)
+        good = [judged[key][0].data for key in new if isinstance(judged[key][1], Listed)]
+        if good and source.is_remote and self._store is not None:
+            self._store.keep(digest, good)
+
+    def _blob(self, release: Listed, stage: Stage, deadline: Deadline) -> bytes:
+        """From the first source that has it."""
+        failure = Unavailable(Code.REGISTRY_UNAVAILABLE, "no source holds the objects of a release")
+        wanted = release.statement.objects
+        for source in self._asked(stage):
+            try:
+                data = source.blobs.blob(_repository(stage), wanted, deadline)
+            except Unavailable as error:
+                failure = error
+                continue
+            if source.is_remote and self._store is not None:
+                self._store.keep_blob(data)
+            return data
+        raise failure
+
+
+def _repository(stage: Stage) -> ImageRef:
+    """Where a registry holds the stage's releases; a name that no registry has, where none does."""
+    rule = stage.release
+    if rule is None or rule.repository is None:
+        return _NOWHERE
+    return ImageRef.parse(rule.repository)

@@ -1,0 +1,138 @@
+"""One statement of a line: whether it counts as a release of its stage, under one policy set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from stagepass.decision import Code
+from stagepass.digest import Digest, ImageRef
+from stagepass.errors import AttestationError, InputError
+from stagepass.evidence import Attestation, Candidate, Evidence, Rejection
+from stagepass.manifest import ObjectId
+from stagepass.policy.case import valid_until
+from stagepass.policy.model import Key, Pipeline, PolicySet, Stage
+from stagepass.predicates.members import invalid
+from stagepass.predicates.release import RELEASE, Named, ReleaseStatement
+from stagepass.release.artifact import line_digest
+from stagepass.release.model import contents, subjects
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """
+    A release that counts; its objects are read when somebody asks.
+
+    `payload_digest` is of its signed statement, `key_id` the key that signed it, `owner` whose that is,
+    `keys` what policy says of it. `resources` are the digests of its objects, `images` its images,
+    which `references` are as well.
+    """
+
+    statement: ReleaseStatement
+    payload_digest: Digest
+    key_id: str
+    owner: str
+    keys: tuple[Key, ...]
+    digest: Digest
+    image_set: Digest
+    resources: Mapping[ObjectId, Digest]
+    images: frozenset[tuple[str, Digest]]
+    references: tuple[ImageRef, ...]
+
+    @property
+    def signature(self) -> tuple[Digest, str]:
+        """What was signed, and by which key: two signers of one release are two of these."""
+        return self.payload_digest, self.key_id
+
+    @property
+    def until(self) -> datetime | None:
+        """When its signer's key ends, None for never."""
+        return valid_until(self.keys)
+
+    def counts(self, now: datetime) -> bool:
+        """Not before its key does; that a key has ended is judged with the entry (*Entry and stay*)."""
+        return any(key.valid_from is None or key.valid_from <= now for key in self.keys)
+
+
+def listed(
+    policy: PolicySet, pipeline: Pipeline, stage: Stage, candidate: Candidate
+) -> Listed | Rejection:
+    """What a candidate of the stage's line counts for; the clock is left out, so it may be kept."""
+    verified = policy.keys.verify(candidate, line_digest(pipeline.name, stage.name))
+    if isinstance(verified, Rejection):
+        return verified
+    if policy.revocations is not None:
+        kept = policy.revocations.keep(Evidence((verified,)))
+        if kept.rejections:
+            return kept.rejections[0]
+    try:
+        return _listed(policy, pipeline, stage, verified)
+    except AttestationError as error:
+        return Rejection(Code(error.code), error.message, RELEASE, candidate.origin)
+
+
+def withdrawn(policy: PolicySet, said: ReleaseStatement) -> str:
+    """Why a release is on the revocation list, by its own digest or its artifact's; "" where it is not."""
+    artifacts = policy.revocations.artifacts if policy.revocations else {}
+    about = subjects(said)
+    for name in ("release", "artifact"):
+        if (reason := artifacts.get(about[name].hex)) is not None:
+            return f"the {name} is revoked: {reason}"
+    return ""
+
+
+def _listed(policy: PolicySet, pipeline: Pipeline, stage: Stage, verified: Attestation) -> Listed:
+    if verified.statement.predicate_type != RELEASE:
+        raise invalid("no release")
+    said = contents(verified.statement)
+    if (said.pipeline, said.stage) != (pipeline.name, stage.name):
+        raise AttestationError(Code.SUBJECT_MISMATCH, "a release of another stage")
+    keys = _keys(policy, stage, verified)
+    if not keys:
+        why = f"signed by {verified.owner}, who signs no releases of {stage.name!r}"
+        raise AttestationError(Code.SIGNER_UNKNOWN, why)
+    if why := withdrawn(policy, said):
+        raise AttestationError(Code.REVOKED, why)
+    references = tuple(_reference(each) for each in said.images)
+    if not any(map(pipeline.covers, references)):
+        # Passes are about images: with none of its own it would skip every stage before.
+        raise invalid(f"the release names no image of pipeline {pipeline.name!r}")
+    resources = {_identity(each.name): each.digest for each in said.resources}
+    if len(resources) != len(said.resources):
+        raise invalid("the release names an object in two versions")
+    return Listed(
+        statement=said,
+        payload_digest=verified.statement.payload_digest,
+        key_id=verified.key_id,
+        owner=verified.owner,
+        keys=keys,
+        digest=said.digest,
+        image_set=said.image_set,
+        resources=resources,
+        images=frozenset((each.name, each.digest) for each in said.images),
+        references=references,
+    )
+
+
+def _keys(policy: PolicySet, stage: Stage, by: Attestation) -> tuple[Key, ...]:
+    signers = stage.release.signers if stage.release else ()
+    found = (policy.attestors[name].key(by.key_id) for name in signers)
+    return tuple(key for key in found if key is not None)
+
+
+def _identity(name: str) -> ObjectId:
+    """From `APIVERSION/KIND/NAMESPACE/NAME`; whichever version the object is in."""
+    parts = name.rsplit("/", 3)
+    if len(parts) != 4:
+        raise invalid(f"{name!r} is not APIVERSION/KIND/NAMESPACE/NAME")
+    api_version, kind, namespace, own = parts
+    group, slash, _ = api_version.partition("/")
+    return ObjectId(group if slash else "", kind, namespace, own)
+
+
+def _reference(image: Named) -> ImageRef:
+    try:
+        return ImageRef.parse(f"{image.name}@{image.digest}")
+    except InputError as error:
+        raise invalid(error.message) from error

@@ -1,0 +1,1 @@
+"""Releases: what goes into one, what never does, and that no byte of it can change unnoticed."""
