@@ -76,6 +76,12 @@ def _add_rights(parser: _Parser) -> None:
     parser.add_argument(
         "--account", metavar="NAME", default="stagepass-applier", help="the applier's own"
     )
+    parser.add_argument(
+        "--mirror",
+        metavar="N",
+        default="",
+        help="also the rights to bring evidence into the namespace N, the gate's",
+    )
     parser.set_defaults(module="applier.commands_rbac", run="rbac")
 
 

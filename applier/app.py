@@ -15,6 +15,7 @@ from applier.goal import Chooser
 from applier.heartbeat import Heartbeats
 from applier.live import Live
 from applier.loop import Loop
+from applier.mirroring import Mirroring
 from applier.passes import Signer
 from applier.policy import Feed, InForce, PolicyFeed
 from applier.policy_git import GitPolicyFeed
@@ -35,6 +36,10 @@ from stagepass.registry.client import RegistryClient
 from stagepass.registry.listings import LISTING_SECONDS
 from stagepass.registry.push import push_bundle
 from stagepass.registry.source import RegistrySource
+from stagepass.release.book import ReleaseBook
+from stagepass.release.pushed import RegistryBlobs
+from stagepass.release.shelf import Shelf
+from stagepass.release.store import ReleaseSource
 from stagepass.verifier import Verifier
 
 _Asked = tuple[RegistryClient, RegistrySource]
@@ -47,10 +52,26 @@ class Evidence:
         self._settings, self._cache = settings, DecisionCache()
         self._lock = threading.Lock()
         self._registries: dict[tuple[frozenset[str], float], _Asked] = {}
+        self._shelf = Shelf()
 
     def verifier(self, policy: PolicySet) -> Verifier:
         """The verifier of one set."""
-        return Verifier(policy, self.sources(policy.hosts()), self._cache)
+        sources = self.sources(policy.hosts())
+        book = ReleaseBook(policy, self.release_sources(policy.hosts()), self._shelf)
+        return Verifier(policy, sources, self._cache, releases=book)
+
+    def release_sources(self, hosts: frozenset[str]) -> list[ReleaseSource]:
+        """The same sources, which hold releases too."""
+        return [
+            ReleaseSource.directory(Path(name.removeprefix("dir:")))
+            if name.startswith("dir:")
+            else self._remote(hosts)
+            for name in self._settings.evidence
+        ]
+
+    def _remote(self, hosts: frozenset[str]) -> ReleaseSource:
+        client, source = self._registry(hosts, LISTING_SECONDS)
+        return ReleaseSource(source, RegistryBlobs(client), is_remote=True)
 
     def sources(
         self, hosts: frozenset[str], *, listing_seconds: float = LISTING_SECONDS
@@ -128,8 +149,14 @@ def make_loop(settings: Settings, cluster: Cluster, only: str = "") -> Loop:
     troubles = Troubles(repositories.trouble, heartbeats.trouble)
     reporter = Recorder(cluster, settings.namespace, store.get, troubles)
     reporter.load()
+    mirroring = Mirroring(
+        cluster,
+        settings.gate_namespace,
+        lambda policy: evidence.sources(policy.hosts()),
+        is_wanted=settings.mirror,
+    )
     services = Services(
-        cluster, live, store, soaks, repositories, heartbeats, chooser, signer, reporter
+        cluster, live, store, soaks, repositories, heartbeats, chooser, signer, reporter, mirroring
     )
     look = timedelta(seconds=settings.pace.look)
     return Loop(

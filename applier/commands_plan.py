@@ -6,7 +6,7 @@ import argparse
 import os
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,17 +24,21 @@ from applier.live import Live
 from applier.observing import observe
 from applier.plan import Plan
 from applier.pruning import Unapproved
+from applier.releases import Released, look_up
 from applier.rules import identity
 from applier.settings import Settings
 from applier.state import State, Version
 from applier.store import SeenStore, StateStore
 from applier.trees import TreeRenderer
 from stagepass.errors import InputError, did_you_mean
+from stagepass.evidence import Deadline
 from stagepass.manifest import ObjectId
 from stagepass.policy.model import PolicySet
 from stagepass.policy.packed import unpack
 from stagepass.policy.store import load_files, read_directory
 from stagepass.verifier import Verifier
+
+_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +46,14 @@ class Preview:
     """
     What would be done for `version`; `blocked` is what stands in the way, of which version.
 
-    Of a prune that waits for an approval, `plan` is what the approval would let happen.
+    Of a prune that waits for an approval, `plan` is what the approval would let happen. `release` is
+    that of `version`, where its stage looks at releases.
     """
 
     version: Version | None
     plan: Plan
     blocked: tuple[tuple[Version | None, Failure], ...]
+    release: Released = field(default_factory=Released)
 
 
 def plan(chosen: argparse.Namespace) -> int:
@@ -105,7 +111,7 @@ def _preview(
     renderer = TreeRenderer(settings.kubectl)
     chooser = Chooser(cluster, renderer, settings.forbidden_namespaces)
     blocked: list[tuple[Version | None, Failure]] = []
-    version = None
+    version, release = None, Released()
     try:
         beats = frozenset({source.heartbeat.ref} if source.heartbeat else ())
         repositories.fetch(source.git, frozenset({source.ref}), beats)
@@ -119,13 +125,15 @@ def _preview(
         if goal.target is None:
             return Preview(None, Plan(), tuple(blocked))
         version = goal.target.version
+        book, objects, deadline = verifier.releases, goal.target.objects, Deadline.after(_SECONDS)
+        release = look_up(application, book, objects, version.commit, now, deadline)
         policy, target = verifier.policy, goal.target
         planned = _plan(cluster, chooser, application, policy, mirror, target, state, now)
     except Unapproved as failure:
-        return Preview(version, failure.planned, (*blocked, (version, failure)))
+        return Preview(version, failure.planned, (*blocked, (version, failure)), release)
     except Failure as failure:
-        return Preview(version, Plan(), (*blocked, (version, failure)))
-    return Preview(version, planned, tuple(blocked))
+        return Preview(version, Plan(), (*blocked, (version, failure)), release)
+    return Preview(version, planned, tuple(blocked), release)
 
 
 def _plan(
@@ -150,6 +158,7 @@ def _document(name: str, preview: Preview) -> dict[str, Any]:
         "application": name,
         "commit": version.commit if version else None,
         "tree": version.tree if version else None,
+        "release": _released(preview.release),
         "create": _names(map(ObjectId.of, planned.create)),
         "update": [
             {"object": identity(found), "fields": list(fields.get(found, ()))}
@@ -170,6 +179,13 @@ def _document(name: str, preview: Preview) -> dict[str, Any]:
     }
 
 
+def _released(found: Released) -> dict[str, Any] | None:
+    """The release that the version is, signed or not; None where it is of no matter, or can be none."""
+    if found.wanted is None:
+        return None
+    return {"digest": str(found.wanted), "signed": found.signed is not None}
+
+
 def _names(found: Iterable[ObjectId]) -> list[str]:
     return [identity(each) for each in found]
 
@@ -180,9 +196,12 @@ def _print(document: dict[str, Any]) -> None:
     rows += [("prune", name, "") for name in document["prune"]]
     if rows:
         print_table(("DO", "OBJECT", "FIELDS"), rows)
+    release = document["release"]
+    signed = "" if release is None else "signed" if release["signed"] else "not signed"
     facts = {
         "application": document["application"],
         "version": document["commit"],
+        "release": f"{release['digest']} ({signed})" if release else "",
         "unchanged": str(len(document["unchanged"])),
         "blocked": [f"{e['reason']}: {e['message']}" for e in document["blocked"]],
     }

@@ -14,7 +14,7 @@ from applier.failure import Kind, Reason
 from applier.records import Applications
 from applier.records_fetch import FetchRecord
 from applier.records_letters import letters_of
-from applier.records_status import is_ready
+from applier.records_status import is_ready, release_of
 from applier.state import State, Version
 from applier.store import StateStore
 from stagepass.clock import format_time
@@ -25,6 +25,7 @@ _HEADINGS = (
     "READY",
     "APPLY",
     "APPLIED",
+    "RELEASE",
     "HEALTHY SINCE",
     "ADMITTED UNTIL",
     "PASSED",
@@ -66,6 +67,8 @@ def _row(name: str, state: State, *, suspended: bool, letters: int) -> dict[str,
         "ready": is_ready(state) and not suspended,
         "suspended": suspended,
         "applied": _version(state.applied, state.applied_at),
+        "release": release_of(state),
+        "unreleased": state.unreleased or None,
         "healthySince": _time(state.healthy_since),
         "admittedUntil": _time(state.admitted_until),
         "ran": sorted(str(digest) for digest in state.soak.seen),
@@ -124,6 +127,7 @@ def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
         "yes" if row["ready"] else "no",
         row["apply"] or "",
         _commit(row["applied"]),
+        _release(row),
         row["healthySince"] or "",
         row["admittedUntil"] or "",
         _commit(row["passed"]),
@@ -135,6 +139,13 @@ def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _commit(version: Mapping[str, str] | None) -> str:
     return version["commit"][:_SHORT] if version else ""
+
+
+def _release(row: Mapping[str, Any]) -> str:
+    """The digest's first digits; "none" where the stage looks for one and there is none."""
+    if row["release"] is not None:
+        return str(row["release"]["digest"].partition(":")[2][:_SHORT])
+    return "none" if row["unreleased"] else ""
 
 
 def _exit_code(rows: list[dict[str, Any]]) -> int:

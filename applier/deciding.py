@@ -8,13 +8,14 @@ and never signed for (DESIGN section 8.3).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from applier.application import Application
 from applier.failure import Failure, Missing, Reason
 from applier.releases import Released, is_required, look_up
 from applier.rules import Object, identity
+from applier.state import State
 from stagepass.admission import judge_object
 from stagepass.decision import Answer, Code, Decision, Enforcement, Violation, combine
 from stagepass.digest import Digest, ImageRef
@@ -24,6 +25,7 @@ from stagepass.foreseen import Heard, by_enforcement
 from stagepass.judging_images import judge_images
 from stagepass.manifest import ObjectId, image_fields
 from stagepass.policy.model import PolicySet
+from stagepass.policy.outlook import Question
 from stagepass.policy.releases import Claim, ManifestMode
 from stagepass.predicates.named_release import NamedRelease
 from stagepass.review import AdmissionRequest
@@ -49,6 +51,10 @@ class Decided:
     images: tuple[tuple[ImageRef, Digest, str], ...]
     release: NamedRelease | None = None
     unreleased: str = ""
+
+    def noted(self, state: State) -> State:
+        """The state of an application that runs this."""
+        return replace(state, release=self.release, unreleased=self.unreleased)
 
 
 def decide(
@@ -113,6 +119,22 @@ def allowed_until(
     if not all(d.allowed for _, d in decisions):
         return now
     return heard.admitted_until(now, by_enforcement)
+
+
+def questions_of(
+    application: Application,
+    verifier: Verifier,
+    objects: Sequence[Object],
+    now: datetime,
+    *,
+    commit: str = "",
+) -> tuple[Released, list[Question]]:
+    """The release of `objects`, and all that has to be asked of evidence about them. No cache is asked."""
+    deadline = Deadline.after(_SECONDS)
+    released = look_up(application, verifier.releases, objects, commit, now, deadline)
+    found: list[Question] = []
+    _Case(application, released, now).judge(verifier.telling(found.append, cached=False), objects)
+    return released, found
 
 
 def images_of(

@@ -1,7 +1,8 @@
 """
-The policy set on its way to the gate: one ConfigMap in the gate's namespace, mounted there as a volume.
+What is on its way to the gate: a ConfigMap with one file in the gate's namespace, mounted there.
 
-Nothing here is trusted on the other side: the gate verifies the set with its own root key.
+The policy set, by default. Nothing here is trusted on the other side: the gate verifies the set with its
+own root key, and evidence like a stranger's.
 """
 
 from __future__ import annotations
@@ -25,12 +26,15 @@ _CONFIG_MAPS = Resource("", "v1", "ConfigMap", "configmaps", namespaced=True)
 class Delivery:
     """The ConfigMap, read and written as the applier itself. Every method raises `Failure`."""
 
-    def __init__(self, cluster: Cluster, namespace: str) -> None:
+    def __init__(
+        self, cluster: Cluster, namespace: str, name: str = CONFIG_MAP, key: str = PACKED_FILE
+    ) -> None:
         self._cluster, self._namespace = cluster, namespace
+        self._name, self._key = name, key
 
     def read(self) -> bytes | None:
-        """The packed set as it lies there, whoever put it there; None where there is none."""
-        return _packed(self._live())
+        """What is packed there, whoever put it there; None where there is nothing."""
+        return self._packed(self._live())
 
     def write(self, packed: bytes) -> None:
         """
@@ -39,26 +43,27 @@ class Delivery:
         A key that somebody has added is taken out: beside it, the gate could read no packed set.
         """
         if len(packed) > MAX_PACKED:
-            raise Failure(Reason.INTERNAL, f"a packed set of over {MAX_PACKED} bytes")
+            raise Failure(Reason.INTERNAL, f"a packed file of over {MAX_PACKED} bytes")
         live = self._live()
-        if _packed(live) == packed and not _others(live):
+        if self._packed(live) == packed and not self._others(live):
             return
-        if _packed(live) != packed:
+        if self._packed(live) != packed:
             live = self._apply(packed)
-        if others := _others(live):
+        if others := self._others(live):
             self._take_out(others)
-        where = f"{self._namespace}/{CONFIG_MAP}"
-        log.info("policy.delivered", config_map=where, sha256=Digest.of(packed).hex)
+        where = f"{self._namespace}/{self._name}"
+        event = "policy.delivered" if self._key == PACKED_FILE else "evidence.mirrored"
+        log.info(event, config_map=where, sha256=Digest.of(packed).hex)
 
     def _live(self) -> Mapping[str, Any]:
-        return self._cluster.get(_CONFIG_MAPS, self._namespace, CONFIG_MAP) or {}
+        return self._cluster.get(_CONFIG_MAPS, self._namespace, self._name) or {}
 
     def _apply(self, packed: bytes) -> Mapping[str, Any]:
         document = {
             "apiVersion": "v1",
             "kind": "ConfigMap",
-            "metadata": {"name": CONFIG_MAP, "namespace": self._namespace},
-            "binaryData": {PACKED_FILE: base64.b64encode(packed).decode()},
+            "metadata": {"name": self._name, "namespace": self._namespace},
+            "binaryData": {self._key: base64.b64encode(packed).decode()},
         }
         return self._cluster.apply(_CONFIG_MAPS, document, account=None, force=True)
 
@@ -68,26 +73,24 @@ class Delivery:
             nothing.setdefault(member, {})[key] = None
         self._cluster.request(
             "PATCH",
-            _CONFIG_MAPS.path(self._namespace, CONFIG_MAP),
+            _CONFIG_MAPS.path(self._namespace, self._name),
             nothing,
             content_type="application/merge-patch+json",
-            about=f"ConfigMap {CONFIG_MAP}",
+            about=f"ConfigMap {self._name}",
         )
 
+    def _packed(self, live: Mapping[str, Any]) -> bytes | None:
+        encoded = (live.get("binaryData") or {}).get(self._key)
+        try:
+            return None if encoded is None else base64.b64decode(encoded, validate=True)
+        except binascii.Error:
+            return None
 
-def _packed(live: Mapping[str, Any]) -> bytes | None:
-    encoded = (live.get("binaryData") or {}).get(PACKED_FILE)
-    try:
-        return None if encoded is None else base64.b64decode(encoded, validate=True)
-    except binascii.Error:
-        return None
-
-
-def _others(live: Mapping[str, Any]) -> dict[str, str]:
-    """By key, the member that holds it, of all that is not ours."""
-    return {
-        key: member
-        for member in ("data", "binaryData")
-        for key in live.get(member) or {}
-        if (member, key) != ("binaryData", PACKED_FILE)
-    }
+    def _others(self, live: Mapping[str, Any]) -> dict[str, str]:
+        """By key, the member that holds it, of all that is not ours."""
+        return {
+            key: member
+            for member in ("data", "binaryData")
+            for key in live.get(member) or {}
+            if (member, key) != ("binaryData", self._key)
+        }

@@ -1,21 +1,25 @@
-"""Until when the evidence of what runs admits it, looked up now and then and told in `status`."""
+"""What is looked up now and then of what runs: until when its evidence admits it, and its release."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from applier.application import Application
 from applier.deciding import allowed_until
 from applier.failure import Failure
+from applier.releases import look_up
 from applier.rules import Object
 from applier.state import State
+from stagepass.evidence import Deadline
 from stagepass.verifier import Verifier
 
 _SOON = timedelta(seconds=10)
 """A registry's listing may be 2 s old, and the receipt that was just stored not be on it."""
 _LATER = timedelta(hours=1)
+_MINUTE = timedelta(minutes=1)
+_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +65,33 @@ class Standings:
         # Known as refused before: since then, not since the last look.
         was = state.admitted_until
         return was if found == now and was is not None and was <= now else found
+
+
+class Latecomers:
+    """Releases that were signed after their version was applied, where none is required for that."""
+
+    def __init__(self) -> None:
+        self._again: dict[str, datetime] = {}
+
+    def recognised(
+        self,
+        application: Application,
+        verifier: Verifier,
+        state: State,
+        objects: Sequence[Object],
+        now: datetime,
+    ) -> State:
+        """
+        The state with the release of what is applied, `objects`, where it is signed by now.
+
+        It has still to pass then: a pass that names no release is none of it. Asks once a minute.
+        """
+        if state.applied is None or now < self._again.get(application.name, now):
+            return state
+        self._again[application.name] = now + _MINUTE
+        book, commit = verifier.releases, state.applied.commit
+        deadline = Deadline.after(_SECONDS)
+        found = look_up(application, book, objects, commit, now, deadline)
+        if found.named is None:
+            return replace(state, unreleased=found.problem.message if found.problem else "")
+        return replace(state, release=found.named, unreleased="", passed=None, passed_at=None)

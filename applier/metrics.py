@@ -27,6 +27,11 @@ TROUBLES = Counter(
 APPLIES = Counter(
     "stagepass_applier_applies_total", "Versions that were applied whole.", ["application"]
 )
+DRIFT = Counter(
+    "stagepass_applier_drift_total",
+    "Objects that were found to be no longer as they were applied, each change counted once.",
+    ["application"],
+)
 CORRECTIONS = Counter(
     "stagepass_applier_drift_corrections_total",
     "Objects that were written again, since somebody had changed or deleted them.",
@@ -47,6 +52,16 @@ FETCH_TROUBLE = Gauge(
 HEARTBEAT_MISSING = Gauge(
     "stagepass_applier_heartbeat_missing",
     "1 while no heartbeat counts that policy asks for: its Git server may withhold commits.",
+    ["application"],
+)
+MIRROR_BYTES = Gauge(
+    "stagepass_applier_mirror_bytes",
+    "What the evidence of an application takes in its ConfigMap, packed.",
+    ["application"],
+)
+MIRROR_FAILED = Counter(
+    "stagepass_applier_mirror_failed_total",
+    "Times its evidence could not be put into the cluster, as it is too big, say; the log says why.",
     ["application"],
 )
 RECORDS_FAILED = Counter(

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from applier.application import Application
 from applier.backoff import delay
+from applier.drift import Fields
 from applier.failure import Failure, Kind, Reason
 from applier.plan import Plan
 from applier.records_wishes import Wishes
@@ -29,6 +30,9 @@ class Reporter(Protocol):
 
     def applied(self, application: Application, planned: Plan, *, is_new: bool) -> None:
         """All of a plan was carried out: of a new version, or against drift. Never raises."""
+
+    def drifted(self, application: Application, fields: Fields | None, now: datetime) -> None:
+        """What was applied is no longer so: `fields` of objects; None for no news. Never raises."""
 
     def redriven(self, application: Application, now: datetime) -> None:
         """The try that somebody asked for begins. Raises `Failure`."""

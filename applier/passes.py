@@ -17,6 +17,7 @@ from applier.failure import Failure, Reason
 from applier.state import Version
 from applier.statements import Kept, OwnStatements, Sources, Store
 from stagepass import receipts
+from stagepass.decision import Code
 from stagepass.digest import Digest, ImageRef
 from stagepass.errors import AttestationError, Unavailable
 from stagepass.evidence import Candidate, Deadline
@@ -81,7 +82,7 @@ class Signer:
         policy: PolicySet,
         images: Iterable[tuple[ImageRef, Digest, str]],
         now: datetime,
-        release: Digest | None = None,
+        release: NamedRelease | None = None,
     ) -> None:
         """
         Receipts for (image, digest, namespace) of what was admitted by its evidence, kept alive.
@@ -90,8 +91,9 @@ class Signer:
         its end is renewed with the same `entered`. Raises `Failure`.
         """
         for image, digest, namespace in images:
-            entry = _Entry(application, image, digest, namespace, release)
-            key = (application.name, f"{image.name}@{digest}", namespace, release)
+            of = release.digest if release else None
+            entry = _Entry(application, image, digest, namespace, of)
+            key = (application.name, f"{image.name}@{digest}", namespace, entry.release)
             if now < self._renew.get(key, now):
                 continue
             self._check(application, policy, now)
@@ -102,7 +104,7 @@ class Signer:
                 place = Environment(self._cluster, self._uid, namespace)
                 ends = now + _RECEIPT_LIFE
                 pipeline, stage = application.pipeline.name, application.stage.name
-                claim = StageEntered(pipeline, stage, place, entered or now, ends, release)
+                claim = StageEntered(pipeline, stage, place, entered or now, ends, entry.release)
                 text = claim.compose(policy.revision, ())
                 self._statements.publish(
                     image, digest, STAGE_ENTERED, text, StageEntered.parse, now
@@ -196,6 +198,8 @@ class Signer:
                 release=entry.release,
             )
         except Unavailable as error:
+            if error.code == Code.EVIDENCE_LIMIT:
+                return None  # among the newest is none, and a later entry is the stricter one
             raise Failure(Reason.SIGNING_FAILED, f"cannot look for a receipt: {error}") from error
         return found.entered if isinstance(found, Receipt) else None
 

@@ -10,7 +10,6 @@ Whatever is wrong with the newest version or with Git, what was applied is kept,
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -19,14 +18,16 @@ from applier.application import Application
 from applier.applying import Applying, gravest
 from applier.choosing import Choices
 from applier.cluster import Cluster
-from applier.deciding import Decided, decide, images_of
+from applier.deciding import decide, images_of
+from applier.drift import Drift, forced
 from applier.failure import Failure, Kind, Phase, Reason
-from applier.foreseeing import Standings
+from applier.foreseeing import Latecomers, Standings
 from applier.goal import Chooser, Goal, Rendered
 from applier.health import Status
 from applier.heartbeat import Heartbeats
 from applier.inventory import Inventory
 from applier.live import Live
+from applier.mirroring import Mirroring
 from applier.noting import Notes, Reporter
 from applier.noting import gravest as most_telling
 from applier.observing import observe
@@ -40,9 +41,7 @@ from applier.soaking import Soaks
 from applier.state import State, Version
 from applier.store import StateStore
 from stagepass import log
-from stagepass.digest import Digest, ImageRef
 from stagepass.manifest import ObjectId
-from stagepass.predicates.named_release import NamedRelease
 from stagepass.verifier import Verifier
 
 __all__ = ["Reconciler", "Reporter", "Services"]
@@ -61,6 +60,7 @@ class Services:
     chooser: Chooser
     signer: Signer
     reporter: Reporter
+    mirroring: Mirroring
 
 
 class Reconciler:
@@ -69,7 +69,7 @@ class Reconciler:
     def __init__(self, services: Services, interval: timedelta, retry: timedelta) -> None:
         self._services, self._interval = services, interval
         self._notes = Notes(services.store, services.reporter, interval, retry)
-        self._standings = Standings()
+        self._standings, self._late, self._drift = Standings(), Latecomers(), Drift()
         self._choices = Choices(
             services.repositories, services.heartbeats, services.chooser, interval
         )
@@ -155,6 +155,9 @@ class Reconciler:
         is_new = state.applied != target.version
         idle = not (planned.writes or planned.going or planned.forgotten)
         owning = replace(state, inventory=owned, apply=application.source.apply_rule)
+        if not is_new:
+            drift = self._drift.news(application, target, found, planned, state)
+            self._services.reporter.drifted(application, drift, now)
         if not is_new and idle and owning == state:
             return
         native = state.native if goal.decided is None else goal.decided.native
@@ -165,21 +168,25 @@ class Reconciler:
             decide(application, verifier, target.objects, now, commit=commit, only=writes)
         state = self._begin(application, owning, goal, target, now)
         if goal.decided is not None and native and application.stage.signed_by:
-            decided = goal.decided
-            self._enter(application, verifier, decided.images, decided.release, now)
-        state = self._carry_out(application, state, planned)
+            images, release = goal.decided.images, goal.decided.release
+            self._services.signer.enter(application, verifier.policy, images, now, release)
+        self._services.mirroring.keep(application, verifier, target, now)
+        force = frozenset() if is_new else forced(application, state, planned)
+        state = self._carry_out(application, state, planned, force)
         if is_new:
             self._services.soaks.forget(application.name)
             state = replace(state, applied=target.version, applied_at=now, native=native)
             state = replace(state, soak=Soak(), healthy_since=None, admitted_until=None)
-            state = _released(state, goal.decided)
+            state = goal.decided.noted(state) if goal.decided else state
         self._put(application, state)
         self._services.reporter.applied(application, planned, is_new=is_new)
 
-    def _carry_out(self, application: Application, state: State, planned: Plan) -> State:
+    def _carry_out(
+        self, application: Application, state: State, planned: Plan, force: frozenset[ObjectId]
+    ) -> State:
         """The state after all was applied and pruned. Raises `Failure` where something was not."""
         cluster, live = self._services.cluster, self._services.live
-        takeover = self._services.chooser.rules(application).takeover
+        takeover = self._services.chooser.rules(application).takeover | force
         applying = Applying(cluster, live, application.source.account, takeover)
         if application.source.all_or_nothing:
             applying.rehearse([*planned.create, *planned.update])
@@ -252,7 +259,7 @@ class Reconciler:
             raise Failure(Reason.NOT_NATIVE, "admitted by an exception, which is never signed for")
         if application.stage.signed_by:
             signer, policy, release = self._services.signer, verifier.policy, decided.release
-            self._enter(application, verifier, decided.images, release, now)
+            signer.enter(application, policy, decided.images, now, release)
             ran, others = watching.passing(decided.images, soak, now)
             # What was released together passes together.
             if release is None or not others:
@@ -262,19 +269,8 @@ class Reconciler:
                 raise Failure(Reason.NOTHING_RAN, message)
         waited = state.trouble is not None and state.trouble.reason is Reason.PROGRESSING
         trouble = None if waited else state.trouble  # one write for both
-        state = _released(state, decided)
+        state = decided.noted(state)
         return replace(state, native=True, passed=target.version, passed_at=now, trouble=trouble)
-
-    def _enter(
-        self,
-        application: Application,
-        verifier: Verifier,
-        images: Iterable[tuple[ImageRef, Digest, str]],
-        release: NamedRelease | None,
-        now: datetime,
-    ) -> None:
-        digest = release.digest if release else None
-        self._services.signer.enter(application, verifier.policy, images, now, digest)
 
     def _renew(
         self, application: Application, verifier: Verifier, target: Rendered, now: datetime
@@ -283,16 +279,15 @@ class Reconciler:
         state = self._state(application)
         if state.applied != target.version:
             return
+        if state.release is None and application.stage.release is not None:
+            late = self._late.recognised(application, verifier, state, target.objects, now)
+            if late != state:
+                self._put(application, late)
+                state = late
         if state.native and application.stage.signed_by:
             images = images_of(application, target.objects)
-            self._enter(application, verifier, images, state.release, now)
+            self._services.signer.enter(application, verifier.policy, images, now, state.release)
+        self._services.mirroring.keep(application, verifier, target, now)
         until = self._standings.until(application, verifier, state, target.objects, now)
         if until != state.admitted_until:
             self._put(application, replace(state, admitted_until=until))
-
-
-def _released(state: State, decided: Decided | None) -> State:
-    """Of which release what is applied is, by the last decision about it."""
-    if decided is None:
-        return state
-    return replace(state, release=decided.release, unreleased=decided.unreleased)

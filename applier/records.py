@@ -15,7 +15,7 @@ from typing import Any
 from applier.cluster import Cluster
 from applier.records_events import send
 from applier.records_letters import VERSION, apply_status, served
-from applier.records_status import events, is_news
+from applier.records_status import Event, events, is_news
 from applier.records_wishes import Record, Sorted, sort
 from applier.rules import members
 
@@ -69,6 +69,11 @@ class Applications:
             self._writes += 1
             live = members(written.get("status"))
             self._records[record.name] = replace(known, status=live)
+        for event in events(known.status, status):
+            self.announce(record, event, now)
+
+    def announce(self, record: Record, event: Event, now: datetime) -> None:
+        """Tell of it, as an event. Never raises."""
         about = {
             "apiVersion": VERSION,
             "kind": "Application",
@@ -76,5 +81,4 @@ class Applications:
             "name": record.name,
             "uid": record.uid,
         }
-        for event in events(known.status, status):
-            send(self._cluster, about, event, now)
+        send(self._cluster, about, event, now)

@@ -59,12 +59,19 @@ def status_of(record: Record, state: State, now: datetime) -> dict[str, Any]:
         "applied": _version(state.applied, state.applied_at),
         "healthySince": state.healthy_since and format_time(state.healthy_since),
         "admittedUntil": state.admitted_until and format_time(state.admitted_until),
+        "release": release_of(state),
         "passed": _version(state.passed, state.passed_at),
         "waiting": _waiting(trouble),
         "apply": state.apply or None,
         "superseded": len(state.superseded),
     }
     return {key: value for key, value in found.items() if value is not None}
+
+
+def release_of(state: State) -> dict[str, str] | None:
+    """The digests of the release that runs, None where it is none or nobody looks at releases."""
+    found = state.release
+    return {"digest": str(found.digest), "imageSet": str(found.image_set)} if found else None
 
 
 def refusal_of(record: Record, reason: Reason, message: str, now: datetime) -> dict[str, Any]:
@@ -92,6 +99,9 @@ def events(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Event]:
         commit = members(after.get(what)).get("commit")
         if commit and commit != members(before.get(what)).get("commit"):
             found.append(Event(False, said, commit))
+    released, old = condition(after, "Released"), condition(before, "Released")
+    if released.get("status") == "False" != old.get("status"):
+        found.append(Event(True, "Unreleased", str(released.get("message") or "")))
     ready, old = condition(after, "Ready"), condition(before, "Ready")
     stalled = condition(after, "Stalled").get("status") == "True"
     was_stalled = condition(before, "Stalled").get("status") == "True"
@@ -117,7 +127,16 @@ def _said(record: Record, state: State) -> list[Said]:
         Said("Reconciling", moving, reason if moving else "Idle"),
         Said("Stalled", stalled, reason if stalled else "Idle"),
         Said("Passed", passed, "Passed" if passed else reason),
+        *_released(state),
     ]
+
+
+def _released(state: State) -> list[Said]:
+    """Nothing where the stage does not look at releases."""
+    if state.release is not None:
+        return [Said("Released", True, "Signed", str(state.release.digest))]
+    missing = Reason.RELEASE_MISSING.name
+    return [Said("Released", False, missing, state.unreleased)] if state.unreleased else []
 
 
 def _why(state: State) -> tuple[str, str]:

@@ -102,17 +102,6 @@ def look_up(
     return Released(problem=problem, wanted=own.digest)
 
 
-def own_digest(application: Application, objects: Sequence[Object], commit: str) -> Digest | None:
-    """Of the release that `objects` would be; None where they can be none, or the stage takes none."""
-    rule = application.stage.release
-    if rule is None:
-        return None
-    try:
-        return _Own(application, rule, unlabelled(objects), commit).release().digest
-    except InputError:
-        return None
-
-
 @dataclass(frozen=True, slots=True)
 class _Own:
     """Our own render of a version."""

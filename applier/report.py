@@ -14,13 +14,14 @@ from datetime import UTC, datetime
 from applier import metrics
 from applier.application import Application
 from applier.cluster import Cluster
+from applier.drift import Fields
 from applier.failure import Failure, Kind
 from applier.plan import Plan
 from applier.records import Applications
 from applier.records_box import LetterBox
 from applier.records_fetch import FetchRecord
 from applier.records_letters import VERSION, letters_of
-from applier.records_status import refusal_of, status_of
+from applier.records_status import Event, refusal_of, status_of
 from applier.records_wishes import Wishes
 from applier.rules import identity
 from applier.state import State, Trouble
@@ -45,6 +46,7 @@ class LogReporter:
         said = (
             state.applied,
             state.passed,
+            state.release,
             trouble and (trouble.reason, trouble.message, trouble.version, trouble.dead),
         )
         if self._told.get(application.name) == said:
@@ -55,6 +57,7 @@ class LogReporter:
             name=application.name,
             applied=state.applied.commit if state.applied else None,
             passed=state.passed.commit if state.passed else None,
+            release=str(state.release.digest) if state.release else None,
             reason=trouble.reason.name if trouble else None,
             message=trouble.message if trouble else "",
             objects=list(trouble.objects) if trouble else [],
@@ -156,7 +159,20 @@ class Recorder:
         if changed:
             metrics.CORRECTIONS.labels(application.name).inc(len(changed))
             objects = [identity(each) for each in changed[:_MAX_NAMED]]
-            log.info("application.corrected", name=application.name, objects=objects)
+            fields = _named(planned.fields or {})
+            log.info("application.corrected", name=application.name, objects=objects, fields=fields)
+
+    def drifted(self, application: Application, fields: Fields | None, now: datetime) -> None:
+        """See `Reporter`."""
+        if not fields:
+            return
+        metrics.DRIFT.labels(application.name).inc(len(fields))
+        named = _named(fields)
+        log.info("application.drifted", name=application.name, fields=named)
+        said = "; ".join(f"{name}: {', '.join(found) or 'gone'}" for name, found in named.items())
+        record = self._applications.of(application.name)
+        if record is not None:
+            self._applications.announce(record, Event(True, "Drifted", said), now)
 
     def dead(self, application: Application, trouble: Trouble) -> None:
         """See `Reporter`."""
@@ -193,3 +209,10 @@ class Recorder:
         if str(failure) != self._failed:
             self._failed = str(failure)
             log.error("applier.records_failed", error=str(failure))
+
+
+def _named(fields: Fields) -> dict[str, list[str]]:
+    return {
+        identity(about): list(paths[:_MAX_NAMED])
+        for about, paths in sorted(fields.items())[:_MAX_NAMED]
+    }

@@ -46,6 +46,7 @@ class Settings:
     state_directory: Path
     git_credentials: Path | None
     allow_file: bool
+    mirror: bool
     kubectl: Path
     metrics_bind: str
     pace: Pace
@@ -67,6 +68,7 @@ class Settings:
             state_directory=read(environ, "STAGEPASS_STATE_DIR", _present, "/var/lib/stagepass"),
             git_credentials=read(environ, "STAGEPASS_GIT_CREDENTIALS", directory, ""),
             allow_file=read(environ, "STAGEPASS_GIT_ALLOW_FILE", _flag, "no"),
+            mirror=read(environ, "STAGEPASS_MIRROR", _flag, "no"),
             kubectl=read(environ, "STAGEPASS_KUBECTL", _program, "kubectl"),
             metrics_bind=read(environ, "STAGEPASS_METRICS_BIND", optional_address, ""),
             pace=Pace(

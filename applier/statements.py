@@ -9,6 +9,7 @@ from datetime import datetime
 from applier.failure import Failure, Reason
 from stagepass.attesting import Signed, read_back, sign
 from stagepass.attestor import KeyRing
+from stagepass.decision import Code
 from stagepass.digest import Digest, ImageRef
 from stagepass.errors import AttestationError, InputError, Unavailable
 from stagepass.evidence import Attestation, Deadline, EvidenceSource
@@ -42,7 +43,11 @@ class OwnStatements:
         self._key, self._sources, self._store = key, sources, store
 
     def find(self, image: ImageRef, digest: Digest, kind: str) -> list[Kept]:
-        """All of that predicate type about the image."""
+        """
+        All of that predicate type about the image, or the newest where a source holds too many to read.
+
+        An image outlives many releases: to sign one of them again is better than never to sign again.
+        """
         ring, deadline = KeyRing.of([(self._key.public, "")]), Deadline.after(_SECONDS)
         found: dict[bytes, Kept] = {}
         for number, source in enumerate(self._sources(image)):
@@ -56,6 +61,8 @@ class OwnStatements:
                             new = Kept(candidate.data, read.statement, set())
                             found.setdefault(candidate.data, new).sources.add(number)
             except Unavailable as error:
+                if error.code == Code.EVIDENCE_LIMIT:
+                    continue
                 raise Failure(Reason.SIGNING_FAILED, f"cannot look for it: {error}") from error
         return list(found.values())
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import applier, cold, memory, report, start, storm, turns, verify, warm
+from bench import applier, cold, manifests, memory, report, start, storm, turns, verify, warm
 from bench.figures import Section
 
-_SECTIONS = ("warm", "cold", "start", "storm", "turns", "memory", "verify", "applier")
-_QUICK = _SECTIONS[:5]
+_QUICK = ("warm", "cold", "start", "storm", "turns", "manifests")
+_SECTIONS = (*_QUICK, "memory", "verify", "applier")
 
 
 def _measures(*, quick: bool, long: bool) -> dict[str, Callable[[Path], Section]]:
@@ -25,6 +25,7 @@ def _measures(*, quick: bool, long: bool) -> dict[str, Callable[[Path], Section]
         "start": partial(start.measure, quick=quick),
         "storm": partial(storm.measure, quick=quick),
         "turns": partial(turns.measure, quick=quick),
+        "manifests": partial(manifests.measure, quick=quick),
         "memory": partial(memory.measure, quick=quick, long=long),
         "verify": partial(verify.measure, quick=quick),
         "applier": partial(applier.measure, quick=quick),

@@ -1,4 +1,4 @@
-"""The review of a Pod as an API server sends it: 7 KB for two containers (building-blocks, section 0)."""
+"""Reviews as an API server sends them: a Pod of two containers has 7 KB (building-blocks, section 0)."""
 
 from __future__ import annotations
 
@@ -19,26 +19,34 @@ def review(images: Sequence[str], namespace: str) -> bytes:
         "spec": _spec([_container(k, image) for k, image in enumerate(images)]),
         "status": {"phase": "Pending", "conditions": _conditions(), "qosClass": "Burstable"},
     }
-    kind = {"group": "", "version": "v1", "kind": "Pod"}
-    resource = {"group": "", "version": "v1", "resource": "pods"}
+    return review_of(pod, "", "pods")
+
+
+def review_of(new: dict[str, Any], group: str, resource: str, old: Any = None) -> bytes:
+    """Of any object in its version v1: an UPDATE of `old`, where that is given, else a CREATE."""
+    kind = {"group": group, "version": "v1", "kind": new["kind"]}
+    named = {"group": group, "version": "v1", "resource": resource}
     request = {
         "uid": "7c1f6a0e-6b8e-4d0f-9c55-0b6f2f1f3c11",
         "kind": kind,
-        "resource": resource,
+        "resource": named,
         "requestKind": kind,
-        "requestResource": resource,
-        "name": _NAME,
-        "namespace": namespace,
-        "operation": "CREATE",
+        "requestResource": named,
+        "name": new["metadata"]["name"],
+        "namespace": new["metadata"]["namespace"],
+        "operation": "UPDATE" if old else "CREATE",
         "userInfo": {
             "username": "system:serviceaccount:kube-system:replicaset-controller",
             "uid": "5b6d8f0e-1a58-4a6a-9d2c-3f9a5c1d7e20",
             "groups": ["system:serviceaccounts", "system:authenticated"],
         },
-        "object": pod,
-        "oldObject": None,
+        "object": new,
+        "oldObject": old,
         "dryRun": False,
-        "options": {"kind": "CreateOptions", "apiVersion": "meta.k8s.io/v1"},
+        "options": {
+            "kind": "UpdateOptions" if old else "CreateOptions",
+            "apiVersion": "meta.k8s.io/v1",
+        },
     }
     document = {"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": request}
     return json.dumps(document, separators=(",", ":")).encode()

@@ -11,6 +11,7 @@ from certs.names import Names
 from stagepass.digest import Digest
 from stagepass.predicates.environment import Environment
 from stagepass.predicates.members import STAGE_PASSED
+from stagepass.predicates.named_release import NamedRelease
 from stagepass.predicates.passed import PassDetails
 from stagepass.signing import PrivateKey
 from stagepass.statement import compose
@@ -34,15 +35,19 @@ class Site:
     root: Path
 
     @classmethod
-    def create(cls, root: Path, host: str) -> Site:
-        """A new one whose pipeline covers every repository of the registry `host`."""
+    def create(cls, root: Path, host: str, *more: str) -> Site:
+        """
+        A new one whose pipeline covers every repository of the registry `host`.
+
+        `more` are further stages, each as YAML writes it in one line.
+        """
         site = cls(root)
         public = site.policy / "keys"
         public.mkdir(parents=True)
         for stage in range(1, STAGES):
-            _, path = PrivateKey.generate().write(site._keys, f"s{stage}")
+            _, path = PrivateKey.generate().write(site.root / "keys", f"s{stage}")
             path.rename(public / path.name)
-        (site.policy / "policy.yaml").write_text(_policy(host))
+        (site.policy / "policy.yaml").write_text(_policy(host, more))
         names = Names.of_service("stagepass", "stagepass-system", ips=["127.0.0.1"])
         issue(site.tls, names, days=1, replace=False, now=datetime.now(UTC))
         return site
@@ -57,22 +62,23 @@ class Site:
         """`ca.crt`, `tls.crt`, `tls.key`."""
         return self.root / "tls"
 
-    @property
-    def _keys(self) -> Path:
-        return self.root / "keys"
+    def key(self, stage: int) -> Path:
+        """The private key that signs for stage `s1` and so on, also as the attestor `k1`."""
+        return self.root / "keys" / f"s{stage}.key"
 
     def public_keys(self) -> list[bytes]:
         """PEM, in order of stages."""
         return [(self.policy / "keys" / f"s{k}.pub").read_bytes() for k in range(1, STAGES)]
 
-    def sign(self, name: str, digest: Digest, passes: int) -> list[bytes]:
-        """Bundles that say: the image `name@digest` passed the first `passes` stages."""
+    def sign(
+        self, name: str, digest: Digest, passes: int, release: NamedRelease | None = None
+    ) -> list[bytes]:
+        """Bundles that say: the image `name@digest` passed the first `passes` stages, in `release`."""
         now = datetime.now(UTC)
         signed = []
         for stage in range(1, passes + 1):
-            details = PassDetails(
-                PIPELINE, f"s{stage}", Environment(CLUSTER, namespace=f"s{stage}")
-            )
+            where = Environment(CLUSTER, namespace=f"s{stage}")
+            details = PassDetails(PIPELINE, f"s{stage}", where, release=release)
             payload = compose(
                 name=name,
                 digest=digest,
@@ -81,11 +87,11 @@ class Site:
                     image=f"{name}@{digest}", now=now, valid_for=timedelta(days=1)
                 ),
             )
-            signed.append(PrivateKey.read(self._keys / f"s{stage}.key").sign(payload).to_bytes())
+            signed.append(PrivateKey.read(self.key(stage)).sign(payload).to_bytes())
         return signed
 
 
-def _policy(host: str) -> str:
+def _policy(host: str, more: tuple[str, ...]) -> str:
     stages = range(1, STAGES + 1)
     attestors = [f"  k{k}: {{keys: [{{file: keys/s{k}.pub, owner: k{k}}}]}}" for k in stages[:-1]]
     lines = [
@@ -106,6 +112,7 @@ def _policy(host: str) -> str:
             f'images: ["{host}/**"]',
             "stages:",
             *lines,
+            *(f"  - {stage}" for stage in more),
             "",
         ]
     )

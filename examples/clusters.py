@@ -2,8 +2,8 @@
 Three clusters promote a service: `make demo-clusters`.
 
 Real API servers for test, staging and production, each with a gate and an applier. Between them lie a
-Git server and a registry, nothing else. Everything is made in a temporary directory and gone
-afterwards; it needs the Go programs that `make tools` builds.
+Git server and a registry, nothing else. What moves are releases that CI signed: objects and images. All
+is made in a temporary directory and gone afterwards; it needs the Go programs that `make tools` builds.
 """
 
 from __future__ import annotations
@@ -24,15 +24,23 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from tests.cluster import tools
+from tests.cluster import ci, tools
 from tests.cluster.delivery import config_map, deployment
 from tests.cluster.fleet import STAGES, Fleet
 
 _SECONDS = 90.0
 _POLL = 0.2
 _SETTINGS = config_map("settings", colour="blue")
-_WAITING = {"NOT_ADMITTED", "PROGRESSING", "SOAKING", "NOTHING_RAN", "REF_MISSING"}
+_WAITING = {
+    "RELEASE_MISSING",
+    "NOT_ADMITTED",
+    "PROGRESSING",
+    "SOAKING",
+    "NOTHING_RAN",
+    "REF_MISSING",
+}
 _INTERRUPTED = 128 + signal.SIGINT
+_DIGITS = 10
 
 
 class Board:
@@ -63,13 +71,14 @@ class Board:
             live.update(self._table())
         return is_over()
 
-    def _row(self, stage: str) -> tuple[str, str, str]:
+    def _row(self, stage: str) -> tuple[str, str, str, str]:
         last = self._fleet.deliveries[stage].last()
         reason, message = last.get("reason") or "", str(last.get("message", ""))
         colour = "yellow" if reason in _WAITING else "red"
         good = "[green]as it should be[/]" if last else "starts"
         said = f"[{colour}]{reason}[/] {escape(message)}" if reason else good
-        return self._name(last.get("applied")), self._name(last.get("passed")), said
+        runs, passed = self._name(last.get("applied")), self._name(last.get("passed"))
+        return runs, _digits(last.get("release")), passed, said
 
     def _name(self, commit: str | None) -> str:
         return self._commits.get(commit, commit[:10]) if commit else "-"
@@ -78,6 +87,7 @@ class Board:
         table = Table(expand=True)
         table.add_column("CLUSTER", width=11)
         table.add_column("RUNS", width=6)
+        table.add_column("RELEASE", width=_DIGITS)
         table.add_column("PASSED", width=6)
         table.add_column("WAITS FOR", overflow="ellipsis", no_wrap=True, ratio=1)
         for stage in STAGES:
@@ -86,8 +96,8 @@ class Board:
 
     def _tell(self) -> None:
         for stage in STAGES:
-            runs, passed, said = self._row(stage)
-            line = f"  {stage:11}runs {runs:5}passed {passed:5}{said}"
+            runs, release, passed, said = self._row(stage)
+            line = f"  {stage:11}runs {runs:5}release {release:12}passed {passed:5}{said}"
             if self._told.get(stage) != line:
                 self._told[stage] = line
                 text = Text.from_markup(line)
@@ -96,7 +106,7 @@ class Board:
 
 
 def play(console: Console, fleet: Fleet) -> list[str]:
-    """Four scenes; what did not go as it should."""
+    """Five scenes; what did not go as it should."""
     team, board, wrong = fleet.team, Board(console, fleet), []
 
     def everywhere(key: str, commit: str) -> Callable[[], bool]:
@@ -105,10 +115,13 @@ def play(console: Console, fleet: Fleet) -> list[str]:
     def at(stage: str, reason: str) -> Callable[[], bool]:
         return lambda: fleet.deliveries[stage].last().get("reason") == reason
 
-    console.print("\n[bold]1.[/] CI builds 1.0, signs its provenance, and commits its digest.")
-    image = team.attest(team.image())
-    commit = team.deploy(image, more=_SETTINGS)
+    console.print(
+        "\n[bold]1.[/] CI builds 1.0, signs its provenance, commits its digest,"
+        " and signs what each stage runs of the commit."
+    )
+    commit = team.deploy(team.attest(team.image()), more=_SETTINGS)
     board.call(commit, "1.0")
+    ci.release(team, commit)
     if not board.watch(everywhere("passed", commit)):
         wrong.append("1.0 did not pass every stage")
 
@@ -117,26 +130,27 @@ def play(console: Console, fleet: Fleet) -> list[str]:
     )
     rogue = team.image()
     board.call(team.deploy(rogue, more=_SETTINGS), "1.1")
-    if not board.watch(at("test", "NOT_ADMITTED")):
+    if not board.watch(at("test", "RELEASE_MISSING")):
         wrong.append("1.1 was not stopped")
     _quote(console, "yellow", fleet.deliveries["test"].last().get("message", ""))
 
     console.print("\n[bold]3.[/] The same image by hand, in production:")
-    _quote(console, "dim", f"$ kubectl -n shop run by-hand --image {rogue}")
-    run = ("-n", "shop", "run", "by-hand", "--image", rogue)
-    done = fleet.deliveries["production"].cluster.kubectl(*run, check=False)
-    _quote(console, "red", done.stderr)
-    if done.returncode == 0:
+    if not _refused(console, fleet, "run", "by-hand", "--image", rogue):
         wrong.append("kubectl run was not refused")
 
+    console.print("\n[bold]4.[/] What runs in production, one field changed by hand:")
+    if not _refused(console, fleet, "set", "env", "deployment/web", "LOG_LEVEL=debug"):
+        wrong.append("kubectl set env was not refused")
+
     console.print(
-        "\n[bold]4.[/] 1.2 is signed, and its manifest broken: a dead letter, until 1.3 mends it."
+        "\n[bold]5.[/] 1.2 is signed, and its manifest broken: a dead letter, until 1.3 mends it."
     )
     fixed = team.attest(team.image())
     broken = team.commit(
         {f"{s}/web.yaml": _broken(fixed) for s in STAGES}, "a Deployment with many replicas"
     )
     board.call(broken, "1.2")
+    ci.release(team, broken)
     if not board.watch(lambda: bool(letters(fleet, broken))):
         wrong.append("1.2 became no dead letter")
     _quote(console, "dim", "$ python -m applier dlq ls")
@@ -146,6 +160,7 @@ def play(console: Console, fleet: Fleet) -> list[str]:
         _quote(console, "red", letter["message"])
     commit = team.deploy(fixed, more=_SETTINGS)
     board.call(commit, "1.3")
+    ci.release(team, commit)
     if not board.watch(everywhere("passed", commit)):
         wrong.append("1.3 did not pass every stage")
     return wrong
@@ -167,6 +182,19 @@ def letters(fleet: Fleet, commit: str) -> list[dict[str, Any]]:
     )
     found = [json.loads(line) for line in done.stdout.splitlines()]
     return [letter for letter in found if letter["revision"]["commit"] == commit]
+
+
+def _refused(console: Console, fleet: Fleet, *command: str) -> bool:
+    """Whether production refuses what somebody types, which is shown."""
+    arguments = ("-n", "shop", *command)
+    _quote(console, "dim", f"$ kubectl {' '.join(arguments)}")
+    done = fleet.deliveries["production"].cluster.kubectl(*arguments, check=False)
+    _quote(console, "red", done.stderr)
+    return done.returncode != 0
+
+
+def _digits(digest: str | None) -> str:
+    return digest.partition(":")[2][:_DIGITS] if digest else "-"
 
 
 def _quote(console: Console, style: str, text: str) -> None:
@@ -208,7 +236,7 @@ def _perform(console: Console) -> int:
         console.print(f"[red]{each}[/]")
     if not wrong:
         seconds = time.monotonic() - started
-        console.print(f"\n[green]All four scenes went as they should, in {seconds:.0f} s.[/]")
+        console.print(f"\n[green]All five scenes went as they should, in {seconds:.0f} s.[/]")
     return 1 if wrong else 0
 
 

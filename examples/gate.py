@@ -73,9 +73,9 @@ class Gate:
         self._process.wait(15)
         self._log.close()
 
-    def ask(self, image: str) -> tuple[str, str, list[str]]:
-        """Post a review of a Pod that runs `image`: (answer, message, reason codes)."""
-        review = json.dumps(_review(image)).encode()
+    def ask(self, deployment: dict[str, Any]) -> tuple[str, str, list[str]]:
+        """Post a review of a new Deployment: (answer, message, reason codes)."""
+        review = json.dumps(_review(deployment)).encode()
         response = json.loads(self._send("/validate?timeout=10s", review))["response"]
         if response["allowed"]:
             return "admitted", f"requirements: {response['auditAnnotations']['requirements']}", []
@@ -92,22 +92,15 @@ class Gate:
         return data
 
 
-def _review(image: str) -> dict[str, Any]:
-    """What a real API server sends for `kubectl run`, cut to what is read."""
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "checkout", "namespace": "shop"},
-        "spec": {"containers": [{"name": "checkout", "image": image}]},
-    }
-    kind = {"group": "", "version": "v1", "kind": "Pod"}
+def _review(deployment: dict[str, Any]) -> dict[str, Any]:
+    """What a real API server sends for `kubectl create`, cut to what is read."""
     request = {
         "uid": str(uuid.uuid4()),
-        "kind": kind,
-        "resource": {"group": "", "version": "v1", "resource": "pods"},
+        "kind": {"group": "apps", "version": "v1", "kind": "Deployment"},
+        "resource": {"group": "apps", "version": "v1", "resource": "deployments"},
         "operation": "CREATE",
         "namespace": "shop",
-        "object": pod,
+        "object": deployment,
     }
     return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
 

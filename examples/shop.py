@@ -9,6 +9,9 @@ import json
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from stagepass.cli.main import run
 from stagepass.clock import format_time
@@ -18,6 +21,9 @@ REPOSITORY = "registry.example.com/shop/checkout"
 KEYS = ("ci", "test-cluster", "staging-cluster", "prod-eu", "prod-us", "scanner")
 PROVENANCE = "https://slsa.dev/provenance/v1"
 VULNERABILITIES = "https://cosign.sigstore.dev/attestation/vuln/v1"
+SOURCE = "git+https://git.example.com/shop@"
+STAGES = {"test": "warn", "staging": "warn", "production": "required"}
+"""How each stage takes objects that no signed release has."""
 
 
 class Shop:
@@ -34,12 +40,15 @@ class Shop:
         public.mkdir()
         for name in KEYS:  # the private halves never enter the policy set
             shutil.copy(self.keys / f"{name}.pub", public)
+        self._take_releases()
         stagepass("policy", "lint", str(self.policy))
 
     def build(self, version: str) -> str:
-        """An image reference by digest, with the provenance that CI signs."""
+        """An image reference by digest; CI signs its provenance, and what runs it in each stage."""
         image = f"{REPOSITORY}:{version}@sha256:{hashlib.sha256(version.encode()).hexdigest()}"
         self._attest(image, PROVENANCE, {"buildDefinition": {}, "runDetails": {}}, "ci")
+        for stage in STAGES:
+            self._release(image, stage)
         return image
 
     def passes(self, image: str, *stages: str, signed_by: str = "") -> None:
@@ -50,7 +59,12 @@ class Shop:
             stagepass(
                 *("attest", image, "--key", str(key), "--stage", stage, "--pipeline", "shop"),
                 *("--cluster", stage, "--namespace", "shop", "--observed-from", start),
-                *("--evidence", f"dir:{self.evidence}"),
+                *(
+                    "--release",
+                    str(self._released(image, stage)),
+                    "--evidence",
+                    f"dir:{self.evidence}",
+                ),
             )
 
     def scan(self, image: str) -> None:
@@ -95,11 +109,53 @@ class Shop:
             *("--predicate", str(file), "--evidence", f"dir:{self.evidence}"),
         )
 
+    def _take_releases(self) -> None:
+        """The shipped set, and in it what each stage asks of manifests."""
+        file = self.policy / "shop.yaml"
+        pipeline = yaml.safe_load(file.read_text())
+        for stage in pipeline["stages"]:
+            stage.update(manifests=STAGES[stage["name"]], release={"from": ["ci"]})
+        file.write_text(yaml.safe_dump(pipeline))
+
+    def _release(self, image: str, stage: str) -> None:
+        """Sign what a stage runs of a version: every object, every field."""
+        rendered, directory = self.root / "rendered.json", self._released(image, stage)
+        rendered.write_text(json.dumps(deployment(image)))
+        commit = hashlib.sha1(image.encode(), usedforsecurity=False).hexdigest()
+        stagepass(
+            *("release", "build", str(rendered), "--pipeline", "shop", "--stage", stage),
+            *("--source", SOURCE + commit, "--path", stage),
+            *("--output-dir", str(directory)),
+        )
+        stagepass(
+            *("release", "attest", str(directory), "--key", str(self.keys / "ci.key")),
+            *("--repository", "registry.example.com/shop/releases"),
+            *("--policy", str(self.policy), "--evidence", f"dir:{self.evidence}"),
+        )
+
+    def _released(self, image: str, stage: str) -> Path:
+        return self.root / "releases" / image.rpartition(":")[2] / stage
+
     def _folder(self, image: str) -> Path:
         return self.evidence / image.rpartition("@")[2].replace(":", "-")
 
     def _bundles(self, image: str) -> list[Path]:
         return sorted(self._folder(image).glob("*.sigstore.json"))
+
+
+def deployment(image: str) -> dict[str, Any]:
+    """What runs a version."""
+    labels = {"app": "checkout"}
+    container = {"name": "checkout", "image": image, "args": ["serve"]}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "checkout", "namespace": "shop"},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
+        },
+    }
 
 
 def stagepass(*arguments: str, expect: int = 0) -> str:

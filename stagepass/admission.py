@@ -55,8 +55,8 @@ def judge_object(
     judging = scopes(verifier.policy, place, request)
     if not fields and not unknown and not judging:
         return _admitted(verifier, place, Code.NO_IMAGES)
-    if judging and request.new is None:
-        return _undetermined(verifier, place, Code.OBJECT_INVALID, "the review has no object")
+    if judging and (problem := _incomparable(request)):
+        return _undetermined(verifier, place, Code.OBJECT_INVALID, problem)
     if request.operation == "UPDATE" and _unchanged(
         verifier.policy, request, fields, unknown, judging
     ):
@@ -94,6 +94,14 @@ def _check_kind(request: AdmissionRequest) -> None:
                 f"the review is about {wanted.kind!r} of group {wanted.group!r}, its object is"
                 f" {found.kind!r} of group {found.group!r}"
             )
+
+
+def _incomparable(request: AdmissionRequest) -> str:
+    """Why an object is compared with no release, "" where it is: no API server sends such."""
+    if request.new is None:
+        return "the review has no object"
+    here, found = request.object_id.namespace, ObjectId.of(request.new).namespace
+    return "" if found in ("", here) else f"an object of {found!r} in a review about {here!r}"
 
 
 def _read(

@@ -14,13 +14,17 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from stagepass.decision import Code
 from stagepass.digest import Digest, ImageRef
 from stagepass.errors import Unavailable
 from stagepass.evidence import Candidate, Deadline, EvidenceSource
+from stagepass.release.store import Blobs
+
+T = TypeVar("T")
 
 OPEN_SECONDS = 2.0
 # Below this nobody was held up; nor may a caller who grants no time make a host look dead.
@@ -60,7 +64,7 @@ class _Host:
 
 class Breaker:
     """
-    An `EvidenceSource` around another. Thread-safe.
+    An `EvidenceSource` around another, and `Blobs` of the same hosts. Thread-safe.
 
     Once a host has kept two reviews waiting for nothing, and answered none between, it is not asked
     for `seconds`; then by one review at a time, until it answers. Beyond `places` reviews at once, one
@@ -68,9 +72,14 @@ class Breaker:
     """
 
     def __init__(
-        self, source: EvidenceSource, seconds: float = OPEN_SECONDS, places: int = PLACES
+        self,
+        source: EvidenceSource,
+        seconds: float = OPEN_SECONDS,
+        places: int = PLACES,
+        blobs: Blobs | None = None,
     ) -> None:
         self._source, self._seconds, self._places = source, seconds, places
+        self._blobs = blobs
         self._hosts: defaultdict[str, _Host] = defaultdict(_Host)
         self._lock = threading.Lock()
 
@@ -81,15 +90,35 @@ class Breaker:
         As the source. Raises `Unavailable` with the code of the last failure while it is open, and
         with `DEADLINE` where too many wait already.
         """
-        host = self._hosts[image.host]
-        entry, granted = self._enter(host, image.host, deadline)
+
+        def read(granted: Deadline) -> Iterator[Sequence[Candidate]]:
+            return self._source.batches(image, digest, wanted, granted)
+
+        yield from self._asked(image.host, deadline, read)
+
+    def blob(self, repository: ImageRef, digest: Digest, deadline: Deadline) -> bytes:
+        """As `Blobs.blob`, and raises as `batches` does."""
+
+        def read(granted: Deadline) -> Iterator[bytes]:
+            if self._blobs is not None:
+                yield self._blobs.blob(repository, digest, granted)
+
+        for data in self._asked(repository.host, deadline, read):
+            return data
+        raise Unavailable(Code.REGISTRY_UNAVAILABLE, f"{repository.host} is not asked for blobs")
+
+    def _asked(
+        self, name: str, deadline: Deadline, read: Callable[[Deadline], Iterator[T]]
+    ) -> Iterator[T]:
+        host = self._hosts[name]
+        entry, granted = self._enter(host, name, deadline)
         is_heard = False
         try:
-            for batch in self._source.batches(image, digest, wanted, granted):
+            for found in read(granted):
                 if not is_heard:
                     self._heard(host)
                 is_heard = True
-                yield batch
+                yield found
             self._heard(host)
         except Unavailable as error:
             waited = time.monotonic() - entry[0]

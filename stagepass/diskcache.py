@@ -1,5 +1,6 @@
 """
-Evidence kept on disk: the signed bytes, by the digest they are about, and nothing else.
+Evidence kept on disk: the signed bytes, by the digest they are about, and the objects of releases by
+their own. Nothing else.
 
 No verdict is kept here and nothing read from here is believed: a `Verifier` puts every bundle
 through the same key ring as a stranger's (V68). Whatever goes wrong with the disk, the next source
@@ -11,6 +12,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,15 +21,17 @@ from pathlib import Path
 from stagepass.decision import Code
 from stagepass.digest import Digest, ImageRef
 from stagepass.errors import InputError, StagepassError, Unavailable
-from stagepass.evidence import Candidate, Deadline, DirectorySource
+from stagepass.evidence import MAX_CANDIDATES, Candidate, Deadline, DirectorySource
+from stagepass.release.store import DirectoryBlobs
 
 _FOLDER = re.compile(r"sha256-[0-9a-f]{64}", re.ASCII)
+_BLOB = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _SHARE = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`entries` bundles and `size` bytes; beyond two processes, each may add a sixteenth to them."""
+    """`entries` files and `size` bytes; beyond two processes, each may add a sixteenth to them."""
 
     entries: int = 50_000
     size: int = 512 << 20
@@ -48,7 +52,7 @@ class EvidenceCache:
         tell: Callable[[StagepassError], None] = lambda _: None,
     ) -> None:
         self._root, self._limits, self._tell = root, limits, tell
-        self._directory = DirectorySource(root)
+        self._directory, self._blobs = DirectorySource(root), DirectoryBlobs(root)
         self._lock = threading.Lock()
         self._entries_left = self._size_left = 0
         self._sweep: threading.Thread | None = None
@@ -60,22 +64,37 @@ class EvidenceCache:
         try:
             for batch in self._directory.batches(image, digest, wanted, deadline):
                 for candidate in batch:
-                    with suppress(OSError):
-                        os.utime(candidate.origin)
+                    _touch(candidate.origin)
                 yield batch
         except Unavailable as error:
             if error.code == Code.DEADLINE:
                 raise
             self._tell(error)
 
+    def blob(self, repository: ImageRef, digest: Digest, deadline: Deadline) -> bytes:
+        """Hashed again. Raises `Unavailable` for what is not here."""
+        data = self._blobs.blob(repository, digest, deadline)
+        _touch(str(self._blobs.path(digest)))
+        return data
+
     def keep(self, digest: Digest, bundles: Sequence[bytes]) -> None:
-        """Write each bundle, whole or not at all, while there is room. Never raises."""
+        """
+        Write each bundle, whole or not at all, while there is room. Never raises.
+
+        The line of a stage never ends, and of one folder no more than `MAX_CANDIDATES` are read: what
+        was written first goes.
+        """
+        self._write(lambda: self._write_bundles(digest, bundles))
+
+    def keep_blob(self, data: bytes) -> None:
+        """Write the objects of a release, whole or not at all, while there is room. Never raises."""
+        self._write(lambda: self._blobs.put(data) if self._has_room(len(data)) else None)
+
+    def _write(self, write: Callable[[], object]) -> None:
         try:
             if not self._root.is_dir():
                 raise InputError("there is no such directory", where=str(self._root))
-            for bundle in bundles:
-                if self._has_room(len(bundle)):
-                    self._write(digest, bundle)
+            write()
         except InputError as error:
             self._tell(error)
         except (OSError, RuntimeError) as error:  # RuntimeError: no thread can be started
@@ -120,7 +139,14 @@ class EvidenceCache:
         except OSError as error:
             self._tell(InputError(error.strerror or "cannot make room", where=str(self._root)))
 
-    def _write(self, digest: Digest, bundle: bytes) -> None:
+    def _write_bundles(self, digest: Digest, bundles: Sequence[bytes]) -> None:
+        for bundle in bundles:
+            if self._has_room(len(bundle)):
+                self._write_bundle(digest, bundle)
+        with suppress(FileNotFoundError):  # another process was faster
+            _cut(self._root / f"sha256-{digest.hex}")
+
+    def _write_bundle(self, digest: Digest, bundle: bytes) -> None:
         try:
             self._directory.write(digest, bundle)
         except InputError as error:
@@ -143,6 +169,30 @@ def _files(root: Path) -> Iterator[_File]:
             if _FOLDER.fullmatch(folder.name) and folder.is_dir(follow_symlinks=False):
                 with suppress(FileNotFoundError):  # another process was faster
                     yield from _files_in(folder.path)
+    blobs = root / "blobs"
+    if _is_folder(blobs) and _is_folder(blobs / "sha256"):
+        found = _files_in(str(blobs / "sha256"))
+        yield from (f for f in found if _BLOB.fullmatch(f.path.rpartition("/")[2]))
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def _cut(folder: Path) -> None:
+    """Leave no more files in it than are read, those that were written last."""
+    files = [entry for entry in folder.iterdir() if entry.name.endswith(".sigstore.json")]
+    if len(files) <= MAX_CANDIDATES:
+        return
+    written = {file: file.lstat().st_mtime_ns for file in files}
+    for file in sorted(files, key=lambda each: written[each])[:-MAX_CANDIDATES]:
+        _remove(str(file))
+
+
+def _touch(path: str) -> None:
+    """Used now; that it was written earlier is told by the other of its two times."""
+    with suppress(OSError):
+        os.utime(path, ns=(time.time_ns(), os.stat(path).st_mtime_ns))  # noqa: PTH116
 
 
 def _files_in(folder: str) -> Iterator[_File]:
@@ -151,7 +201,7 @@ def _files_in(folder: str) -> Iterator[_File]:
             with suppress(FileNotFoundError):
                 if file.is_file(follow_symlinks=False):
                     stat = file.stat(follow_symlinks=False)
-                    yield _File(stat.st_mtime_ns, stat.st_size, file.path)
+                    yield _File(stat.st_atime_ns, stat.st_size, file.path)
 
 
 def _remove(path: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
@@ -17,19 +18,19 @@ class Flights:
         self._lock = threading.Lock()
 
     @contextmanager
-    def one(self, key: Hashable, deadline: Deadline) -> Iterator[None]:
+    def one(self, key: Hashable, deadline: Deadline, patience: float = math.inf) -> Iterator[None]:
         """
         Alone with `key` inside the block.
 
-        Who waits until the deadline goes on by itself, and fails at whatever it asks next. Raises
-        `Unavailable` where the deadline has passed before.
+        Who has waited for `patience` seconds goes on all the same, and who waits until the deadline
+        fails at whatever it asks next. Raises `Unavailable` where the deadline has passed before.
         """
         with self._lock:
             flight, waiting = self._flying.setdefault(key, (threading.Lock(), [0]))
             waiting[0] += 1
             deadline.used |= waiting[0] > 1
         try:
-            held = flight.acquire(timeout=deadline.remaining())
+            held = flight.acquire(timeout=min(deadline.remaining(), patience))
             try:
                 yield
             finally:

@@ -8,12 +8,13 @@ of whose images are admitted there: what was tested together moves together.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from stagepass.attested import Matched, Search
 from stagepass.decision import Answer, Code, Decision, Enforcement, Violation, combine
-from stagepass.digest import ImageRef
+from stagepass.digest import Digest, ImageRef
 from stagepass.errors import InputError
 from stagepass.evidence import Deadline
 from stagepass.judging_images import judge_each
@@ -84,11 +85,16 @@ def judge_manifest(
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What is known of the manifest at one stage; `others` decides about the rest of the release."""
+    """
+    What is known of the manifest at one stage, and what is decided about its release.
+
+    `whole` is about every image of the release, `others` about each that the object has not itself.
+    """
 
     scope: Scope
     claim: Claim
-    others: Decision | None = None
+    whole: Decision | None = None
+    others: tuple[Decision, ...] = ()
     is_unknown: bool = False
 
 
@@ -116,9 +122,11 @@ class _Case:
         search = self._search(scope)
         first: _Outcome | None = None
         for match in search.matches(self.now, self.deadline):
-            others = self._release(scope, match)
-            found = _Outcome(scope, match.claim, others)
-            if others.answer is Answer.ADMITTED:
+            judged = self._release(scope, match)
+            others = (d for i, d in judged.items() if (i.name, i.digest) not in self._own())
+            whole = combine(list(judged.values()))
+            found = _Outcome(scope, match.claim, whole, tuple(others))
+            if _admits(whole):
                 return found
             first = first or found
         if first is not None and search.failure is None:
@@ -144,9 +152,10 @@ class _Case:
         unknown = {o.scope.pipeline.name for o in outcomes if o.is_unknown}
         own = [_not_known(each, unknown) for each in self._each(self.fields, claims)]
         others = [
-            o.others
-            for o in outcomes
-            if o.others is not None and (_admits(o.others) or not self._is_excused(o, own))
+            each
+            for outcome in outcomes
+            for each in outcome.others
+            if _admits(each) or not self._is_excused(outcome, own)
         ]
         return [*own, *others]
 
@@ -157,7 +166,7 @@ class _Case:
         Images that it has nevertheless are judged as well, each on its own.
         """
         own = self._each(self.fields, NO_CLAIMS)
-        others = [o.others for o in outcomes if o.others is not None]
+        others = [o.whole for o in outcomes if o.whole is not None]
         if admitted := [each for each in others if _admits(each)]:
             return [*own, admitted[0]]
         refused = [
@@ -198,10 +207,20 @@ class _Case:
         books, rule = self.verifier.releases, scope.rule
         return Search(books, scope.pipeline, scope.stage, rule, self.document, images)
 
-    def _release(self, scope: Scope, match: Matched) -> Decision:
+    def _release(self, scope: Scope, match: Matched) -> dict[ImageRef, Decision]:
         """All images of the release, where it says they run."""
         texts = [ImageField("", ("release", str(i)), str(i)) for i in match.images]
-        return combine(self._each(texts, {scope.pipeline.name: match.claim}))
+        judged = self._each(texts, {scope.pipeline.name: match.claim})
+        return dict(zip(match.images, judged, strict=True))
+
+    def _own(self) -> set[tuple[str, Digest | None]]:
+        """The object's images, whatever their tags: they are judged at their own fields."""
+        found = set()
+        for each in self.fields:
+            with suppress(InputError):
+                image = ImageRef.parse(each.image)
+                found.add((image.name, image.digest))
+        return found
 
     def _each(self, fields: Sequence[ImageField], claims: Mapping[str, Claim]) -> list[Decision]:
         return judge_each(self.verifier, self.place, fields, self.now, self.deadline, claims)

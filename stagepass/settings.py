@@ -49,18 +49,24 @@ def optional_address(text: str) -> str:
     return address(text) if text else ""
 
 
-def evidence_names(text: str) -> tuple[str, ...]:
+def mirrored_evidence_names(text: str) -> tuple[str, ...]:
+    """As `evidence_names`, and `mirror:PATH`. Raises `InputError`."""
+    return evidence_names(text, ("dir", "mirror"))
+
+
+def evidence_names(text: str, kinds: tuple[str, ...] = ("dir",)) -> tuple[str, ...]:
     """`registry` and `dir:PATH`, comma separated; a directory must be there. Raises `InputError`."""
     names = tuple(part.strip() for part in text.split(",") if part.strip())
-    hint = "write registry or dir:PATH"
+    hint = f"write registry or {' or '.join(f'{kind}:PATH' for kind in kinds)}"
     if not names:
         raise InputError(f"{text!r} names no source", hint=hint)
     for name in names:
         if name == "registry":
             continue
-        if not name.startswith("dir:") or name == "dir:":
+        kind, colon, path = name.partition(":")
+        if kind not in kinds or not colon or not path:
             raise InputError(f"{name!r} is not an evidence source", hint=hint)
         # A volume that is not mounted would read as "nothing is attested", everywhere, at once.
-        if not Path(name.removeprefix("dir:")).is_dir():
+        if not Path(path).is_dir():
             raise InputError(f"{name!r}: there is no such directory")
     return names

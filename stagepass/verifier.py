@@ -108,16 +108,26 @@ class Verifier:
         """
         if image.digest is None:
             return self._decide(image, place, now, deadline, claims)
-        key: Hashable = (image.name, image.digest, place)
-        if claims:  # names are unique, so claims themselves are never compared
-            key = (key, tuple(sorted(claims.items())))
         return self._kept(
             self._cache,
-            key,
+            _key(image, place, claims),
             now,
             deadline,
             lambda: self._decide(image, place, now, deadline, claims),
         )
+
+    def known(
+        self,
+        image: ImageRef,
+        place: Place,
+        *,
+        now: datetime,
+        claims: Mapping[str, Claim] = NO_CLAIMS,
+    ) -> Decision | None:
+        """What `decide` would answer from its cache, None where it would search."""
+        if self._cache is None or image.digest is None:
+            return None
+        return self._cache.get((_key(image, place, claims), self.policy.revision), now)
 
     def remembered(
         self, key: Hashable, now: datetime, deadline: Deadline, decide: Callable[[], Decision]
@@ -222,6 +232,13 @@ class Verifier:
         answer = Answer.DENIED if certain else Answer.UNDETERMINED
         violations = tuple(sorted({*decision.violations, *unknown}))
         return replace(decision, answer=answer, violations=violations)
+
+
+def _key(image: ImageRef, place: Place, claims: Mapping[str, Claim]) -> Hashable:
+    key: Hashable = (image.name, image.digest, place)
+    if claims:  # names are unique, so claims themselves are never compared
+        key = (key, tuple(sorted(claims.items())))
+    return key
 
 
 def _hurried(at: float) -> float:

@@ -101,6 +101,7 @@ def _annotations(uid: str, decision: Decision, revision: str) -> dict[str, str]:
         "policy-revision": revision,
         "codes": ",".join(dict.fromkeys([*(v.code for v in decision.violations), *decision.notes])),
         "evidence": ",".join(dict.fromkeys(m.payload_digest for m in decision.met)),
+        "releases": ",".join(decision.releases),
     }
     return {name: one_line(text, _MAX_ANNOTATION) for name, text in facts.items() if text}
 

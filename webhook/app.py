@@ -14,6 +14,7 @@ from stagepass.cache import DecisionCache
 from stagepass.diskcache import EvidenceCache
 from stagepass.errors import StagepassError
 from stagepass.journal import Journal
+from stagepass.mirror import Mirror
 from stagepass.policy.model import PolicySet
 from stagepass.policy.watermark import HighWater
 from stagepass.registry.connections import system_context
@@ -58,10 +59,18 @@ def _verifiers(settings: Settings) -> Callable[[PolicySet], Verifier]:
     if "registry" in settings.evidence:
         system_context()  # now, and not within the first review's time
     registries = Registries(settings)
+    # One for all sets: what is mirrored is unpacked when it changes, not when policy does.
+    mirrors = {
+        name: Mirror(Path(name.removeprefix("mirror:"))).source()
+        for name in settings.evidence
+        if name.startswith("mirror:")
+    }
 
     def make(policy: PolicySet) -> Verifier:
-        sources = [_source(name, policy, registries) for name in settings.evidence]
-        book = ReleaseBook(policy, sources, shelf)
+        sources = [
+            mirrors.get(name) or _source(name, policy, registries) for name in settings.evidence
+        ]
+        book = ReleaseBook(policy, sources, shelf, store)
         evidence = [source.bundles for source in sources]
         return Verifier(policy, evidence, images, store, objects, releases=book)
 

@@ -76,6 +76,7 @@ class Records:
             "notes": list(decision.notes),
             "notices": list(decision.notices),
             "evidence": sorted({m.payload_digest for m in decision.met}),
+            "releases": list(decision.releases),
             "policy_revision": revision,
         }
 

@@ -37,7 +37,8 @@ class Registries:
         registries, credentials = self._settings.registries, self._settings.credentials
         client = RegistryClient(registries, credentials, hosts, observe=_counted)
         source = RegistrySource(client)
-        made = ReleaseSource(Breaker(source), RegistryBlobs(client), is_remote=True)
+        guarded = Breaker(source, blobs=RegistryBlobs(client))
+        made = ReleaseSource(guarded, guarded, is_remote=True)
         self._hosts, self._made = hosts, (source, made)
         return self._made[1]
 

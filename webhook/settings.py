@@ -17,7 +17,7 @@ from stagepass.settings import (
     address,
     credentials,
     directory,
-    evidence_names,
+    mirrored_evidence_names,
     optional_address,
     public_key,
 )
@@ -56,7 +56,7 @@ class Settings:
             policy_root_key=read(environ, "STAGEPASS_POLICY_ROOT_KEY", public_key, ""),
             state_directory=read(environ, "STAGEPASS_STATE_DIR", directory, ""),
             cache_directory=read(environ, "STAGEPASS_CACHE_DIR", directory, ""),
-            evidence=read(environ, "STAGEPASS_EVIDENCE", evidence_names, "registry"),
+            evidence=read(environ, "STAGEPASS_EVIDENCE", mirrored_evidence_names, "registry"),
             registries=RegistrySettings.parse(environ.get("STAGEPASS_REGISTRIES", "")),
             credentials=read(environ, "DOCKER_CONFIG", credentials, ""),
             bind=read(environ, "STAGEPASS_BIND", address, "0.0.0.0:8443"),  # a Pod's own Service

@@ -13,12 +13,12 @@ import click
 
 from stagepass import strictjson, strictyaml
 from stagepass.admission import judge_object
-from stagepass.cli import options
+from stagepass.cli import deciding, options
 from stagepass.cli.report import Judged, show
 from stagepass.decision import Decision
 from stagepass.errors import InputError
 from stagepass.evidence import Deadline
-from stagepass.manifest import ObjectId
+from stagepass.release.sent import created
 from stagepass.review import MAX_BYTES, MAX_DEPTH, AdmissionRequest
 from stagepass.verifier import Verifier
 
@@ -46,9 +46,8 @@ def admit(
 ) -> int:
     """Decide on every object in FILE: AdmissionReviews (JSON), or manifests (YAML, JSON, List, '-')."""
     policy = options.load_policy(policy_directory)
-    sources = options.sources(evidence, offline=offline, hosts=policy.hosts())
-    verifier, moment = Verifier(policy, sources), options.current_time(now)
-    judged = judge_files(verifier, files, cluster, namespace, moment)
+    gate = deciding.verifier(policy, evidence, offline=offline)
+    judged = judge_files(gate, files, cluster, namespace, options.current_time(now))
     return show(judged, output=output, revision=policy.revision)
 
 
@@ -132,9 +131,7 @@ def _objects(document: Any, namespace: str, depth: int) -> Iterator[AdmissionReq
         for item in _items(document, depth):
             yield from _objects(item, namespace, depth + 1)
         return
-    found = ObjectId.of(document)
-    place = ObjectId(found.group, found.kind, found.namespace or namespace, found.name)
-    yield AdmissionRequest(uid="", operation="CREATE", object_id=place, new=document, old=None)
+    yield created(document, namespace)
 
 
 def _is_list(document: Any) -> bool:

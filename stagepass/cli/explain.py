@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from stagepass.cli import options, places
+from stagepass.cli import deciding, options, places
 from stagepass.cli.report import (
     answer_text,
     exit_code,
@@ -23,7 +23,6 @@ from stagepass.clock import format_time
 from stagepass.decision import Decision
 from stagepass.digest import ImageRef
 from stagepass.foreseen import Foreseen
-from stagepass.verifier import Verifier
 
 
 @click.command()
@@ -49,8 +48,8 @@ def explain(
     policy = options.load_policy(policy_directory)
     found = places.targets(policy, stage, pipeline, image)
     where = places.places_of(found, cluster, namespace)
-    sources = options.sources(evidence, offline=offline, hosts=policy.hosts())
-    foreseen = foresee(Verifier(policy, sources), image, where, options.current_time(now))
+    gate = deciding.verifier(policy, evidence, offline=offline)
+    foreseen = foresee(gate, image, where, options.current_time(now))
     decision = foreseen.decision
     if output == "json":
         judged = replace(judged_image(image, where[0].namespace, decision), foreseen=foreseen)

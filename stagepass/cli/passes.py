@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from stagepass.cli import naming, options, places
+from stagepass.cli import deciding, naming, options, places
 from stagepass.cli.report import Judged, judged_image, show
 from stagepass.decision import Answer, Code, Decision
 from stagepass.digest import ImageRef
@@ -20,7 +20,6 @@ from stagepass.predicates.environment import Environment
 from stagepass.predicates.members import STAGE_PASSED
 from stagepass.predicates.named_release import NamedRelease
 from stagepass.predicates.passed import PassDetails
-from stagepass.verifier import Verifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +111,10 @@ class Asked:
                 place.namespace,
                 refuse(Code.SIGNER_UNKNOWN, message, self.image, target.stage.enforcement, here),
             )
-        sources = options.sources(evidence, offline=offline, hosts=policy.hosts())
+        gate = deciding.verifier(policy, evidence, offline=offline)
         deadline = Deadline.after(options.DEADLINE_SECONDS)
         claims = {target.pipeline.name: naming.claim(self.release)} if self.release else {}
-        decision = Verifier(policy, sources).decide(
-            self.image, place, now=now, deadline=deadline, claims=claims
-        )
+        decision = gate.decide(self.image, place, now=now, deadline=deadline, claims=claims)
         if decision.answer is not Answer.ADMITTED:
             return judged_image(self.image, place.namespace, decision)
         if decision.notes:

@@ -10,30 +10,20 @@ from typing import Any
 
 from stagepass import strictjson
 from stagepass.cli import options
+from stagepass.cli.deciding import source
 from stagepass.cli.release_place import NOWHERE, Operand
 from stagepass.clock import format_time
-from stagepass.decision import Code
 from stagepass.digest import Digest, ImageRef
-from stagepass.errors import InputError, Unavailable
+from stagepass.errors import InputError
 from stagepass.evidence import Deadline
-from stagepass.registry.client import RegistryClient
 from stagepass.registry.content import CREATED_ANNOTATION, MAX_MANIFEST
 from stagepass.registry.source import RegistrySource
 from stagepass.release.find import claimed
 from stagepass.release.model import Release
-from stagepass.release.pushed import RegistryBlobs
 from stagepass.release.store import ReleaseSource
 
 SECONDS = 120.0
 """For 32 MiB there and back."""
-
-
-class _Offline:
-    """Stands for the blobs of a registry that may not be asked."""
-
-    def blob(self, repository: ImageRef, digest: Digest, deadline: Deadline) -> bytes:  # noqa: ARG002
-        """Never a byte. Raises `Unavailable`."""
-        raise Unavailable(Code.REGISTRY_UNAVAILABLE, f"--offline: {repository.host} was not asked")
 
 
 @contextmanager
@@ -41,20 +31,17 @@ def release_sources(
     names: Sequence[str], where: ImageRef, *, offline: bool
 ) -> Iterator[list[ReleaseSource]]:
     """The sources that --evidence names; of registries only the host of `where` is asked."""
+
+    def hosts() -> frozenset[str]:
+        return frozenset({required(where).host})
+
     with ExitStack() as stack:
-        yield [_source(name, where, stack, offline=offline) for name in names]
-
-
-def _source(name: str, where: ImageRef, stack: ExitStack, *, offline: bool) -> ReleaseSource:
-    if directories := options.directories([name]):
-        return ReleaseSource.directory(directories[0].root)
-    if offline:
-        (nothing,) = options.sources([name], offline=True, hosts=frozenset())
-        return ReleaseSource(nothing, _Offline(), is_remote=True)
-    client: RegistryClient = options.registry_client(frozenset({required(where).host}))
-    # A listing of before the push would not show what was pushed.
-    bundles = stack.enter_context(RegistrySource(client, listing_seconds=0))
-    return ReleaseSource(bundles, RegistryBlobs(client), is_remote=True)
+        # A listing of before the push would not show what was pushed.
+        found = [source(name, hosts, offline=offline, listing_seconds=0) for name in names]
+        for each in found:
+            if isinstance(each.bundles, RegistrySource):
+                stack.enter_context(each.bundles)
+        yield found
 
 
 def required(where: ImageRef) -> ImageRef:

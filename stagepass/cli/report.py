@@ -81,6 +81,7 @@ def to_json(item: Judged, revision: str) -> dict[str, Any]:
             }
             for m in decision.met
         ],
+        "releases": list(decision.releases),
         **({} if item.foreseen is None else foreseen_json(item.foreseen)),
     }
 

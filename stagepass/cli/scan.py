@@ -8,11 +8,9 @@ from pathlib import Path
 
 import click
 
-from stagepass.cache import DecisionCache
-from stagepass.cli import options
+from stagepass.cli import deciding, options
 from stagepass.cli.admit import judge_files
 from stagepass.cli.report import Judged, exit_code, printable, show
-from stagepass.verifier import Verifier
 
 
 @click.command()
@@ -34,9 +32,8 @@ def scan(
     Each object that is not admitted is listed, with each of its images: it could not restart.
     """
     policy = options.load_policy(policy_directory)
-    sources = options.sources(evidence, offline=offline, hosts=policy.hosts())
-    verifier = Verifier(policy, sources, DecisionCache())
-    judged = judge_files(verifier, files, cluster, "default", options.current_time(now))
+    gate = deciding.verifier(policy, evidence, offline=offline, cached=True)
+    judged = judge_files(gate, files, cluster, "default", options.current_time(now))
     if output == "json":
         return show(judged, output=output, revision=policy.revision)
     _show_table(judged)

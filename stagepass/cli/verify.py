@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from stagepass.cli import options, places
+from stagepass.cli import deciding, options, places
 from stagepass.cli.report import judged_image, show
 from stagepass.decision import combine
 from stagepass.digest import ImageRef
@@ -41,8 +41,8 @@ def verify(
     policy = options.load_policy(policy_directory)
     found = places.targets(policy, stage, pipeline, image)
     where = places.places_of(found, cluster, namespace)
-    sources = options.sources(evidence, offline=offline, hosts=policy.hosts())
-    foreseen = foresee(Verifier(policy, sources), image, where, options.current_time(now))
+    gate = deciding.verifier(policy, evidence, offline=offline)
+    foreseen = foresee(gate, image, where, options.current_time(now))
     judged = judged_image(image, where[0].namespace, foreseen.decision)
     judged = replace(judged, foreseen=foreseen)
     return show([judged], output=output, revision=policy.revision)

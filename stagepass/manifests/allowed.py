@@ -7,7 +7,8 @@ The stage's allow-list, as comparing asks it: what anybody may add, change or re
   a digit is an item by its place; in a map both are a member of exactly that name.
 - Items are named by what the release says, or, where an item was added, by what it says itself.
 - A container is opened by its image: host, repository and digest, all three. It runs what its image
-  runs: with a `command`, an `exec` in a hook or probe, or `privileged: true` it is not opened.
+  runs: with a `command`, an `exec` in a hook or probe, `privileged: true` or what comes to the same
+  (a strong capability, an unmasked /proc, no seccomp or AppArmor profile) it is not opened.
 """
 
 from __future__ import annotations
@@ -28,6 +29,13 @@ Open = tuple[Pointer, ...]
 _EACH = "*"
 _HOOKS = ("postStart", "preStop")
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
+_PROFILES = ("seccompProfile", "appArmorProfile")
+# Those of the Pod Security Standard "baseline", and the two by which a mesh redirects traffic.
+_CAPABILITIES = {
+    *("AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD"),
+    *("NET_BIND_SERVICE", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"),
+    *("NET_ADMIN", "NET_RAW"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,5 +117,18 @@ def _runs_its_own(item: Mapping[str, Any]) -> bool:
     return (
         bool(item.get("command"))
         or any(action.get("exec") is not None for action in actions)
-        or members(item.get("securityContext")).get("privileged") not in (None, False)
+        or _is_as_good_as_privileged(members(item.get("securityContext")))
+    )
+
+
+def _is_as_good_as_privileged(security: Mapping[str, Any]) -> bool:
+    added = members(security.get("capabilities")).get("add") or []
+    types = [members(security.get(name)).get("type") for name in _PROFILES]
+    return (
+        security.get("privileged") not in (None, False)
+        or not isinstance(added, list)
+        or any(each not in _CAPABILITIES for each in map(str, added))
+        or security.get("procMount") not in (None, "Default")
+        or "Unconfined" in types
+        or security.get("windowsOptions") is not None
     )

@@ -18,6 +18,7 @@ from stagepass.manifests.table import Table
 
 _WORDS = {("metadata", "labels"), ("metadata", "annotations")}
 _MAX_KEPT = 512
+_ZEROS: tuple[Any, ...] = ("", 0, [], {})
 
 
 class Frame(NamedTuple):
@@ -75,13 +76,15 @@ class KindRules:
     What is known of one kind.
 
     `members` and `items` are the written rules: where one stands, the table is not asked. `containers`
-    are the lists that the stage's allow-list may add containers to.
+    are the lists that the stage's allow-list may add containers to. `later` is what an object gets once
+    it is there: who brings it along has chosen it.
     """
 
     table: Table | None
     members: Mapping[Path, MemberRule] = field(default_factory=dict)
     items: Mapping[Path, ItemRule] = field(default_factory=dict)
     containers: frozenset[Path] = frozenset()
+    later: frozenset[Path] = frozenset()
 
 
 class Place:
@@ -89,7 +92,7 @@ class Place:
 
     __slots__ = (
         *("_kept", "containers", "defaults", "encoded", "free", "item", "member", "path"),
-        *("quantity", "rules", "vanishes"),
+        *("_types", "later", "quantity", "rules", "vanishes"),
     )
 
     def __init__(self, rules: KindRules, path: Path) -> None:
@@ -97,9 +100,10 @@ class Place:
         self.rules, self.path = rules, path
         self.member = rules.members.get(path)
         self.item = rules.items.get(path)
-        self.containers = path in rules.containers
+        self.containers, self.later = path in rules.containers, path in rules.later
         self.defaults = table.defaults(path) if table else ()
         self.vanishes = table.vanishes(path) if table else False
+        self._types = {type(each) for each in self.defaults}
         self.quantity = table.is_quantity(path) if table else False
         self.encoded = table.is_bytes(path) if table else False
         # The metadata of the object itself, also of kinds that no table knows.
@@ -115,6 +119,14 @@ class Place:
             if len(self._kept) < _MAX_KEPT:
                 self._kept[step] = found
         return found
+
+    def is_none(self, value: Any) -> bool:
+        """Whether it is a zero value that is as good as none here: of the type of the default, if known."""
+        return (
+            self.vanishes
+            and value in _ZEROS
+            and (type(value) in self._types if self._types else not (self.free and value != {}))
+        )
 
     def look(self, name: str) -> Place:
         """One level down, for a name that anybody may have chosen: kept where something is known of it."""

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from stagepass.manifest import BUILT_IN, Path
 from stagepass.manifests import conditional_pods, metadata
-from stagepass.manifests.conditional import RULES
+from stagepass.manifests.conditional import LATER, RULES
 from stagepass.manifests.fields import Frame, ItemRule, KindRules, MemberRule, Place
 from stagepass.manifests.table import table
 from stagepass.policy.releases import Kind
@@ -27,7 +27,8 @@ def root(kind: Kind) -> Place:
         members |= conditional_pods.member_rules(spec, of_pod=kind == ("", "Pod"))
         items |= conditional_pods.item_rules(spec, of_pod=kind == ("", "Pod"))
     containers = frozenset((*spec, name) for spec in specs for name in _CONTAINER_LISTS)
-    return Place(KindRules(table(*kind), members, items, containers), ())
+    later = LATER.get(kind, frozenset())
+    return Place(KindRules(table(*kind), members, items, containers, later), ())
 
 
 def pod_templates(kind: Kind) -> tuple[Path, ...]:

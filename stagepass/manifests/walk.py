@@ -45,11 +45,13 @@ class Walk:
     """
     One comparison; `found` grows in document order: what the release says first, then what was added.
 
-    `nulls` says that null is a value. `secret` keeps values out of `found`. `first`: one is enough.
+    `created`: the object is not there yet. `nulls` says that null is a value. `secret` keeps values
+    out of `found`. `first`: one is enough.
     Raises `Enough` when there are as many as anybody reads.
     """
 
     allowed: Allowed
+    created: bool = False
     nulls: bool = False
     secret: bool = False
     first: bool = False
@@ -91,7 +93,7 @@ class Walk:
             return
         if have is None and not self.nulls:
             have = ABSENT
-        if (want is None and not self.nulls) or (_is_zero(want) and place.vanishes):
+        if (want is None and not self.nulls) or place.is_none(want):
             if have is not ABSENT:
                 self._added(frame, name, have)
         elif have is ABSENT:
@@ -109,18 +111,21 @@ class Walk:
 
     def _added(self, frame: Frame, name: str, have: Any) -> None:
         """One member that the release does not set."""
+        if have is None and not self.nulls:
+            return
         place = frame.place.look(name)
         if place.member is None and type(have) in _SCALARS:
             for each in place.defaults:
                 if have == each and type(have) is type(each):
                     return
         opened = member(frame.opened, name) if frame.opened else ()
-        if (have is None and not self.nulls) or all_open(opened):
+        if all_open(opened):
             return
-        vanishes = place.vanishes and _is_zero(have)
+        vanishes = place.is_none(have)
         if place.member is not None:
             # An empty map may be what a rule is about: `emptyDir: {}` vanishes only where it is the default.
-            if not (place.member(name, have, frame) or (vanishes and type(have) in _SCALARS)):
+            written = not (self.created and place.later) and place.member(name, have, frame)
+            if not (written or (vanishes and type(have) in _SCALARS)):
                 self._add(frame, name, have, ABSENT)
         elif vanishes or self._is_default(frame, name, have, place):
             return
@@ -236,10 +241,6 @@ def is_equal(left: Any, right: Any) -> bool:
         return written == orjson.dumps(right, option=orjson.OPT_SORT_KEYS)
     except TypeError:
         return False
-
-
-def _is_zero(value: Any) -> bool:
-    return value in ("", 0, [], {}) if not isinstance(value, float) else value == 0
 
 
 def _is_same(want: Any, have: Any, place: Place) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,13 +20,19 @@ from stagepass.decision import Answer, Code, Decision
 from stagepass.digest import ImageRef
 from stagepass.errors import InputError, StagepassError
 from stagepass.evidence import Deadline
-from stagepass.manifest import ObjectId
 from stagepass.policy.cases_evidence import DESCRIBED, Claim, Describer, Json, evidence_about
+from stagepass.policy.cases_release import (
+    DESCRIBED_RELEASE,
+    DescribedBook,
+    DescribedRelease,
+    described,
+)
 from stagepass.policy.evaluate import evaluate
 from stagepass.policy.model import PolicySet
 from stagepass.policy.releases import NO_CLAIMS
 from stagepass.policy.releases import Claim as ManifestClaim
 from stagepass.policy.schema import At, Boolean, Choice, Field, ListOf, Mapped, Problems, Text
+from stagepass.release.sent import created
 from stagepass.review import AdmissionRequest
 from stagepass.stage import Place
 from stagepass.verifier import Verifier
@@ -48,6 +54,7 @@ _CASE = Mapped(
         "namespace": Field(Text(), "default"),
         "image": Field(Text(ImageRef.parse), None),
         "object": Field(Json(), None),
+        "release": Field(DESCRIBED_RELEASE, None),
         "evidence": Field(ListOf(DESCRIBED, may_be_empty=True), ()),
         "expect": Field(_EXPECTED),
     }
@@ -93,10 +100,11 @@ class PolicyCase:
     subject: ImageRef | AdmissionRequest
     claims: tuple[Claim, ...]
     expected: Expected
+    release: DescribedRelease | None = None
 
     def judge(self, policy: PolicySet) -> Decision:
         """What a gate with this set would answer, were the evidence as described."""
-        verifier = _Described(policy, self.claims)
+        verifier = _Described(policy, self.claims, self.release)
         forever = Deadline(math.inf)
         if isinstance(self.subject, ImageRef):
             return verifier.decide(self.subject, self.place, now=self.now, deadline=forever)
@@ -107,8 +115,10 @@ class PolicyCase:
 class _Described(Verifier):
     """Takes described claims for verified ones, and asks no source."""
 
-    def __init__(self, policy: PolicySet, claims: tuple[Claim, ...]) -> None:
-        super().__init__(policy, ())
+    def __init__(
+        self, policy: PolicySet, claims: tuple[Claim, ...], release: DescribedRelease | None
+    ) -> None:
+        super().__init__(policy, (), releases=DescribedBook(policy, release))
         self._claims = claims
 
     def decide(
@@ -161,7 +171,10 @@ def _case(raw: dict[str, Any], policy: PolicySet, problems: Problems) -> PolicyC
         problems.add(raw["@"], "exactly one of image and object is wanted")
         return None
     describer = Describer(policy, raw["now"], problems)
-    claims = [describer.claim(kind, described) for kind, described in raw["evidence"]]
+    release = described(raw["release"], describer)
+    if release is not None:
+        describer = replace(describer, release=release.named)
+    claims = [describer.claim(kind, each) for kind, each in raw["evidence"]]
     subject = raw["image"] or _request(raw, problems)
     if subject is None:
         return None
@@ -174,20 +187,17 @@ def _case(raw: dict[str, Any], policy: PolicySet, problems: Problems) -> PolicyC
         subject=subject,
         claims=tuple(claim for claim in claims if claim),
         expected=Expected(expected["decision"], codes, expected["allowed"]),
+        release=release,
     )
 
 
 def _request(raw: dict[str, Any], problems: Problems) -> AdmissionRequest | None:
     """The creation of the object; its namespace is its own, or else the case's."""
     try:
-        found = ObjectId.of(raw["object"])
+        return created(raw["object"], raw["namespace"])
     except InputError as error:
         problems.add(raw["@"].member("object"), error.message)
         return None
-    place = ObjectId(found.group, found.kind, found.namespace or raw["namespace"], found.name)
-    return AdmissionRequest(
-        uid="", operation="CREATE", object_id=place, new=raw["object"], old=None
-    )
 
 
 def _twice(names: Iterable[str]) -> Iterator[str]:

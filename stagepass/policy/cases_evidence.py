@@ -22,6 +22,7 @@ from stagepass.policy.schema import At, Field, ListOf, Mapped, OneOf, Problems, 
 from stagepass.predicates.entered import StageEntered
 from stagepass.predicates.environment import Environment
 from stagepass.predicates.members import APPROVAL, BREAK_GLASS, STAGE_ENTERED, STAGE_PASSED, Scope
+from stagepass.predicates.named_release import NamedRelease
 from stagepass.predicates.passed import PassDetails
 from stagepass.predicates.people import APPROVED, Approval, BreakGlass
 from stagepass.statement import Statement, compose
@@ -46,14 +47,15 @@ class Json:
 _DURATION, _NAMES = Text(parse_duration), ListOf(Text())
 _WHO = {"by": Field(Text()), "image": Field(Text(ImageRef.parse), None)}
 _WHEN = {**_WHO, "at": Field(Text(parse_time), None)}
-_WHERE = {"stage": Field(Text()), "pipeline": Field(Text(), None)}
+OF_STAGE = {"stage": Field(Text()), "pipeline": Field(Text(), None)}
+"""Which stage something is of."""
 _FROM = {
-    **_WHERE,
+    **OF_STAGE,
     "cluster": Field(Text()),
     "namespace": Field(Text(), None),
     "uid": Field(Text(), None),
 }
-_SCOPE = {**_WHERE, "clusters": Field(_NAMES, None), "namespaces": Field(_NAMES, None)}
+_SCOPE = {**OF_STAGE, "clusters": Field(_NAMES, None), "namespaces": Field(_NAMES, None)}
 
 
 def _valid_for(text: str) -> dict[str, Field]:
@@ -104,11 +106,16 @@ def evidence_about(image: ImageRef, claims: Iterable[Claim]) -> Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Describer:
-    """Makes claims of what a case says, at its `now`; every unknown name is a problem."""
+    """
+    Makes claims of what a case says, at its `now`; every unknown name is a problem.
+
+    `release` is what passes, receipts and approvals of the case name.
+    """
 
     policy: PolicySet
     now: datetime
     problems: Problems
+    release: NamedRelease | None = None
 
     def claim(self, kind: str, raw: dict[str, Any]) -> Claim | None:
         """One of `DESCRIBED`, or None with a problem."""
@@ -119,10 +126,10 @@ class Describer:
             "approval": self._approval,
             "breakGlass": self._break_glass,
         }[kind]
-        key = self._key(raw)
+        key = self.key(raw)
         if key is None:
             return None
-        pipeline = "" if kind == "attestation" else self._pipeline(raw)
+        pipeline = "" if kind == "attestation" else self.pipeline(raw)
         predicate_type, predicate = make(raw, pipeline)
         about = raw["image"].digest if raw["image"] else None
         return Claim(predicate_type, key, about, predicate)
@@ -130,7 +137,8 @@ class Describer:
     def _passed(self, raw: dict[str, Any], pipeline: str) -> tuple[str, Callable[[str], bytes]]:
         at, watched = raw["at"] or self.now, raw["observed"]
         observed = None if watched is None else (at - watched, at)
-        details = PassDetails(pipeline, raw["stage"], self._environment(raw), observed)
+        where = self._environment(raw)
+        details = PassDetails(pipeline, raw["stage"], where, observed, release=self.release)
         return STAGE_PASSED, lambda image: details.compose(
             image=image, now=at, valid_for=raw["validFor"]
         )
@@ -138,7 +146,8 @@ class Describer:
     def _entered(self, raw: dict[str, Any], pipeline: str) -> tuple[str, Callable[[str], bytes]]:
         at = raw["at"] or self.now
         expires = at + raw["validFor"]
-        claim = StageEntered(pipeline, raw["stage"], self._environment(raw), at, expires)
+        of = self.release.digest if self.release else None
+        claim = StageEntered(pipeline, raw["stage"], self._environment(raw), at, expires, of)
         return STAGE_ENTERED, lambda _: claim.compose(None, ())
 
     def _attestation(self, raw: dict[str, Any], _: str) -> tuple[str, Callable[[str], bytes]]:
@@ -146,7 +155,8 @@ class Describer:
 
     def _approval(self, raw: dict[str, Any], pipeline: str) -> tuple[str, Callable[[str], bytes]]:
         at = raw["at"] or self.now
-        claim = Approval(APPROVED, _scope(raw, pipeline), at, at + raw["validFor"])
+        of = self.release.digest if self.release else None
+        claim = Approval(APPROVED, _scope(raw, pipeline), at, at + raw["validFor"], release=of)
         return APPROVAL, lambda _: claim.compose()
 
     def _break_glass(
@@ -163,7 +173,7 @@ class Describer:
             self.problems.add(raw["@"].member("cluster"), f"no stage names {cluster!r}", hint)
         return Environment(cluster, raw["uid"], raw["namespace"])
 
-    def _pipeline(self, raw: dict[str, Any]) -> str:
+    def pipeline(self, raw: dict[str, Any]) -> str:
         """The one that was named, or the only one with that stage."""
         at, name, stage = raw["@"], raw["pipeline"], raw["stage"]
         named = [p for p in self.policy.pipelines if name in (None, p.name)]
@@ -181,7 +191,7 @@ class Describer:
             self.problems.add(at, message, "write pipeline: NAME")
         return ""
 
-    def _key(self, raw: dict[str, Any]) -> Key | None:
+    def key(self, raw: dict[str, Any]) -> Key | None:
         """
         Of the attestor or owner `by`: a key that counts in the claim's cluster, and is valid now.
 

@@ -41,10 +41,10 @@ def unpack(data: bytes) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     at = len(_HEADER)
     while at < len(data):
-        raw, at = _field(data, at)
+        raw, at = field(data, at)
         if data[at : at + 1] != b":":
             raise InputError("not a packed policy set: a name without its end")
-        content, at = _field(data, at + 1)
+        content, at = field(data, at + 1)
         try:
             files[raw.decode()] = content
         except UnicodeDecodeError as error:
@@ -64,7 +64,7 @@ def records(files: Mapping[str, bytes]) -> Iterator[bytes]:
         yield files[name]
 
 
-def _field(data: bytes, at: int) -> tuple[bytes, int]:
+def field(data: bytes, at: int) -> tuple[bytes, int]:
     """The bytes behind `LENGTH:` at `at`, and where they end."""
     colon = data.find(b":", at, at + 9)
     digits = data[at:colon] if colon >= 0 else b""

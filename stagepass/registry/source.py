@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from types import TracebackType
 from typing import Self
@@ -12,9 +12,11 @@ from typing import Self
 from stagepass.digest import Digest, ImageRef
 from stagepass.errors import Unavailable
 from stagepass.evidence import Candidate, Deadline
+from stagepass.predicates.release import RELEASE
 from stagepass.registry.client import RegistryClient
 from stagepass.registry.content import Descriptor, Listing
 from stagepass.registry.listings import LISTING_SECONDS, Listings
+from stagepass.registry.readings import Readings
 from stagepass.registry.search import Layout, Search, likeliest_first
 
 _WORKERS = 8
@@ -38,7 +40,7 @@ class RegistrySource:
         listing_seconds: float = LISTING_SECONDS,
     ) -> None:
         self._client, self._workers = client, workers
-        self._listings = Listings(listing_seconds)
+        self._listings, self._readings = Listings(listing_seconds), Readings()
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._lock = threading.Lock()
 
@@ -69,14 +71,16 @@ class RegistrySource:
         what cosign 2 left.
 
         N candidates of the first batch cost 1 + 2N requests, three deep; a caller who asks for more
-        pays one for the tag and one for the attachments, of which each costs one. Raises
+        pays one for the tag and one for the attachments, of which each costs one. Of a line of
+        releases what was read once is not read again: 1 request, and 2 for each new one. Raises
         `Unavailable` at the end, so that what cannot be read hides nothing that can.
         """
         search = Search(self._client, image, digest, deadline)
         for layout in search.layouts():
             entries = search.unseen(layout, self._list(search, layout))
             for part in likeliest_first(entries, wanted):
-                if batch := self._read(search, layout, search.within_limit(part)):
+                few, is_line = search.within_limit(part), RELEASE in wanted
+                if batch := self._read(search, layout, few, keep=is_line):
                     yield batch
                 search.raise_if_over()
         search.raise_if_incomplete()
@@ -91,22 +95,41 @@ class RegistrySource:
         return listing
 
     def _read(
-        self, search: Search, layout: Layout, entries: Sequence[Descriptor]
+        self, search: Search, layout: Layout, entries: Sequence[Descriptor], *, keep: bool
     ) -> list[Candidate]:
-        futures = [Future[Sequence[Candidate]]() for _ in entries[:1]]
-        if entries[1:]:
+        """What is behind each entry; `keep` it, for the next who reads this line."""
+        found = {e.digest: self._readings.get(_key(search, layout, e)) for e in entries if keep}
+        missing = [entry for entry in entries if found.get(entry.digest) is None]
+        futures = {entry.digest: Future[Sequence[Candidate]]() for entry in missing[:1]}
+        if missing[1:]:
             pool = self._pool(search.image.host)
-            futures += [pool.submit(search.read, layout, entry) for entry in entries[1:]]
-        for future in futures[:1]:
-            _run(future, search, layout, entries[0])
-        wait(futures, timeout=max(0.0, search.deadline.at - time.monotonic()))
-        return [candidate for future in futures for candidate in search.result(future)]
+            futures |= {e.digest: pool.submit(search.read, layout, e) for e in missing[1:]}
+        for entry in missing[:1]:
+            _run(futures[entry.digest], search, layout, entry)
+        wait(futures.values(), timeout=max(0.0, search.deadline.at - time.monotonic()))
+        for entry in missing:
+            future = futures[entry.digest]
+            found[entry.digest] = search.result(future)
+            if keep and _is_known(future, layout):
+                self._readings.put(_key(search, layout, entry), future.result())
+        return [candidate for e in entries for candidate in found[e.digest] or ()]
 
     def _pool(self, host: str) -> ThreadPoolExecutor:
         with self._lock:
             if host not in self._pools:
                 self._pools[host] = ThreadPoolExecutor(self._workers, f"registry {host}")
             return self._pools[host]
+
+
+def _key(search: Search, layout: Layout, entry: Descriptor) -> Hashable:
+    return search.image.name, search.digest, layout.kind, entry.digest
+
+
+def _is_known(future: Future[Sequence[Candidate]], layout: Layout) -> bool:
+    """Whether the digest alone made it so. That an envelope is junk may be its listing's lie."""
+    if not future.done() or future.cancelled() or future.exception() is not None:
+        return False
+    return bool(future.result()) or layout.kind == "bundle"
 
 
 def _run(

@@ -20,7 +20,7 @@ from stagepass.flights import Flights
 from stagepass.policy.model import Pipeline, PolicySet, Stage
 from stagepass.release.artifact import line_digest
 from stagepass.release.listed import Listed, listed
-from stagepass.release.shelf import Opened, Shelf
+from stagepass.release.shelf import PATIENCE_SECONDS, Opened, Shelf
 from stagepass.release.store import Blobs, ReleaseSource
 
 # As many as two sources may hold (T8).
@@ -61,25 +61,38 @@ class ReleaseBook:
         self, pipeline: Pipeline, stage: Stage, now: datetime, deadline: Deadline
     ) -> Iterator[Listed]:
         """
-        Every release of the stage that counts: those known first, then what the sources list besides.
+        Every release of the stage that counts: those that are open, then what the sources list
+        besides, and last those that are known and would have to be read; what lies in a directory or
+        mirror is read there before the next source is asked.
 
-        A caller stops when it has what it wants, so nothing is asked for what is known. Raises
-        `Unavailable` at the end, where a source could not be read.
+        A caller stops when it has what it wants, so nothing is asked for what is known; and a new
+        release is found before fifty old ones are read. Raises `Unavailable` at the end, where a source
+        could not be read.
         """
         line = self._line(pipeline, stage)
         with self._lock:
             known = [each for each in reversed(line.values()) if isinstance(each, Listed)]
-        yield from (each for each in known if each.counts(now))
+        counting = [each for each in known if each.counts(now)]
+        opened = [each for each in counting if self._shelf.holds(each)]
+        yield from opened
         seen = {each.signature for each in known}
+        done = {each.signature for each in opened}
         failures: list[Unavailable] = []
         for source in self._asked(stage):
+            here: set[tuple[Digest, str]] = set()
             try:
                 for each in self._read(line, source, pipeline, stage, deadline):
                     if each.signature not in seen and each.counts(now):
                         yield each
                     seen.add(each.signature)
+                    here.add(each.signature)
             except Unavailable as error:
                 failures.append(error)
+            if not source.is_remote and source.blobs is not self._store:
+                here -= done  # the store may hold bundles without their objects
+                yield from (each for each in counting if each.signature in here)
+                done |= here
+        yield from (each for each in counting if each.signature not in done)
         if failures:
             raise failures[0]
 
@@ -117,7 +130,7 @@ class ReleaseBook:
         batches = source.candidates(_repository(stage), digest, deadline)
         is_first = True
         while True:
-            with self._flights.one((digest, id(source)), deadline):
+            with self._flights.one((digest, id(source)), deadline, PATIENCE_SECONDS):
                 batch = next(batches, None)
             if batch is None:
                 return

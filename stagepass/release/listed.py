@@ -67,7 +67,7 @@ def listed(
         if kept.rejections:
             return kept.rejections[0]
     try:
-        return _listed(policy, pipeline, stage, verified)
+        return counted(policy, pipeline, stage, verified)
     except AttestationError as error:
         return Rejection(Code(error.code), error.message, RELEASE, candidate.origin)
 
@@ -82,7 +82,8 @@ def withdrawn(policy: PolicySet, said: ReleaseStatement) -> str:
     return ""
 
 
-def _listed(policy: PolicySet, pipeline: Pipeline, stage: Stage, verified: Attestation) -> Listed:
+def counted(policy: PolicySet, pipeline: Pipeline, stage: Stage, verified: Attestation) -> Listed:
+    """A verified statement as a release of the stage. Raises `AttestationError` where it is none."""
     if verified.statement.predicate_type != RELEASE:
         raise invalid("no release")
     said = contents(verified.statement)

@@ -19,6 +19,8 @@ from stagepass.release.model import Release
 
 # Of JSON; as Python objects it takes six times as much.
 _MAX_BYTES = 16 << 20
+PATIENCE_SECONDS = 1.0
+"""How long one reader waits for another: a registry that hangs must not hold all threads by that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +59,17 @@ class Shelf:
         """
         if (kept := self._get(listed.payload_digest)) is not None:
             return kept
-        with self._flights.one(listed.payload_digest, deadline):
+        with self._flights.one(listed.payload_digest, deadline, PATIENCE_SECONDS):
             if (kept := self._get(listed.payload_digest)) is not None:
                 return kept
             opened = Opened.of(Release.of(listed.statement, read()))
             self._put(listed.payload_digest, opened)
             return opened
+
+    def holds(self, listed: Listed) -> bool:
+        """Whether it can be opened without reading."""
+        with self._lock:
+            return listed.payload_digest in self._kept
 
     def _get(self, key: Digest) -> Opened | None:
         with self._lock:

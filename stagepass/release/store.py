@@ -44,7 +44,7 @@ class DirectoryBlobs:
     def blob(self, repository: ImageRef, digest: Digest, deadline: Deadline) -> bytes:  # noqa: ARG002  # a directory is keyed by digest alone
         """As `Blobs.blob`."""
         deadline.remaining()
-        path = self._path(digest)
+        path = self.path(digest)
         try:
             if path.exists() and not path.is_file():  # opening a pipe would wait for a writer
                 raise OSError(errno.EINVAL, "not a regular file", str(path))
@@ -58,7 +58,7 @@ class DirectoryBlobs:
 
     def put(self, data: bytes) -> Path:
         """Store `data` and return its file, which appears whole or not at all. Raises `InputError`."""
-        path = self._path(Digest.of(data))
+        path = self.path(Digest.of(data))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             wholefile.replace(path, data)
@@ -66,7 +66,8 @@ class DirectoryBlobs:
             raise InputError(f"cannot write: {error.strerror}", where=str(path)) from error
         return path
 
-    def _path(self, digest: Digest) -> Path:
+    def path(self, digest: Digest) -> Path:
+        """Its file."""
         return self.root / "blobs" / "sha256" / digest.hex
 
 

@@ -2,12 +2,13 @@
 A real applier while one fault after another happens to it and to what it talks to.
 
     python -m tests.applier_faults [--quick] [FAULT...]
-    python -m tests.applier_faults --kills [--every N]
+    python -m tests.applier_faults --kills [--every N] [--released]
     python -m tests.applier_faults --crowd
 
 Prints the figures of each fault. With --kills, it is killed with SIGKILL before and after every write
-of a reconcile instead, and started again; with --crowd, fifty applications make each other wait. Exits
-1 where anything differs from what the same commits do without a fault, 2 where a fault is not known.
+of a reconcile instead, and started again, with --released where manifests are required; with --crowd,
+fifty applications make each other wait. Exits 1 where anything differs from what the same commits do
+without a fault, 2 where a fault is not known.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ from tests.applier_faults.result import head, totals
 from tests.applier_faults.site import Site
 
 
-def run(every: int, tell: bool = False) -> list[Outcome]:
+def run(every: int, tell: bool = False, *, released: bool = False) -> list[Outcome]:
     """The outcome of a kill before and after each `every`-th write."""
     outcomes: list[Outcome] = []
     with (
         tempfile.TemporaryDirectory(prefix="kill-") as directory,
-        Site(Path(directory)) as site,
+        Site(Path(directory), released=released) as site,
     ):
         reconciles = Reconciles(site)
         writes = reconciles.first()
@@ -48,6 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.applier_faults", description=__doc__)
     parser.add_argument("--kills", action="store_true", help="before and after every write")
     parser.add_argument("--every", type=int, default=1, help="only each N-th write (default: 1)")
+    parser.add_argument("--released", action="store_true", help="releases, and their mirror")
     parser.add_argument("--crowd", action="store_true", help="fifty applications and a poison")
     parser.add_argument("--quick", action="store_true", help="a short form of each fault")
     parser.add_argument("names", nargs="*", metavar="FAULT", help="; ".join(faults.FAULTS))
@@ -57,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
             measure(site, lambda line: print(line, flush=True))
         return 0
     if options.kills:
-        return _kills(options.every)
+        return _kills(options.every, released=options.released)
     if unknown := [name for name in options.names if name not in faults.FAULTS]:
         print(f"no such fault: {', '.join(unknown)}", file=sys.stderr)
         return 2
@@ -68,8 +70,8 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if any(result.is_bad for result in results) else 0
 
 
-def _kills(every: int) -> int:
-    outcomes = run(every, tell=True)
+def _kills(every: int, *, released: bool) -> int:
+    outcomes = run(every, tell=True, released=released)
     wrong = sum(bool(outcome.wrong) for outcome in outcomes)
     print(f"{len(outcomes)} kills, {wrong} with a difference")
     return 1 if wrong else 0

@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.delivery import Delivery, Team
+from tests.cluster.released import require
 from tests.simulators.git import GitServer
 from tests.simulators.kubelet import Kubelet
 from tests.simulators.proxy import PASS, Call, Fate, Proxy
@@ -32,10 +33,14 @@ def honest(_door: str, _call: Call) -> Fate:
 
 
 class Site:
-    """A context manager: stages test and staging, of which the cluster is test."""
+    """
+    A context manager: stages test and staging, of which the cluster is test.
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
+    `released`: manifests are required, and the applier brings evidence into the cluster.
+    """
+
+    def __init__(self, directory: Path, *, released: bool = False) -> None:
+        self.directory, self.released = directory, released
         self.rule: Rule = honest
         self._running = ExitStack()
         self.cluster: ControlPlane
@@ -75,6 +80,11 @@ class Site:
         self.team = Team(self._folder("team"), self.git, ("test", "staging"), self.registry)
         self.delivery = Delivery(self.team, "test", self.cluster, self._folder("applier"))
         self.delivery.kubeconfig = self._kubeconfig(api.url)
+        if self.released:
+            where = f"{self.registry.host}/shop/releases"
+            self.team.write_policy(lambda stages: require(stages, repository=where))
+            self.cluster.kubectl("create", "namespace", "stagepass-system")
+            self.delivery.more["MIRROR"] = "yes"
         stack.enter_context(self.delivery)
 
     def _folder(self, name: str) -> Path:

@@ -8,10 +8,15 @@ from typing import Any
 
 import pytest
 
+from bench import workload
 from bench.figures import Goal, Is, Row
 from bench.pod import review
+from stagepass.digest import Digest
+from stagepass.manifests.compare import differences
+from stagepass.policy.releases import ReleaseRule
 
 ROOT = Path(__file__).parents[2]
+IMAGE = f"registry.example.com/shop/checkout@sha256:{'0' * 64}"
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +27,7 @@ def result() -> dict[str, Any]:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=240,
     )
     assert done.returncode == 0, done.stderr
     document: dict[str, Any] = json.loads(done.stdout)
@@ -36,7 +41,7 @@ def _rows(result: dict[str, Any], name: str) -> dict[str, dict[str, Any]]:
 
 def test_every_section_reports(result: dict[str, Any]) -> None:
     names = [section["name"] for section in result["sections"]]
-    assert names == ["warm", "cold", "start", "storm", "turns"]
+    assert names == ["warm", "cold", "start", "storm", "turns", "manifests"]
     assert {"machine", "peers"} <= result.keys()
     for section in result["sections"]:
         assert section["note"]
@@ -104,6 +109,38 @@ def test_workers_without_a_shared_cache_read_each_image_at_most_once(
     assert row["ours"] <= row["reference"] == 8 * (1 + 2 * 3)
 
 
+@pytest.mark.parametrize("how", ["unchanged", "changed"])
+@pytest.mark.parametrize("clients", ["1 client", "8 clients"])
+def test_a_manifest_is_judged_beside_the_images_of_the_same_object(
+    result: dict[str, Any], how: str, clients: str
+) -> None:
+    """Every answer of both was an admission, or nothing would have been reported."""
+    row = _rows(result, "manifests")[f"{how}, {clients}: CPU a review"]
+
+    assert row["reference"] > 0
+    assert row["goal"] == "<= 2"
+
+
+def test_a_mirror_answers_a_cold_manifest_decision_without_a_registry(
+    result: dict[str, Any],
+) -> None:
+    """Counted at the registry, which holds all of it as well, and is asked where there is no mirror."""
+    row = _rows(result, "manifests")["cold, mirror: registry requests a review"]
+
+    assert row["ours"] == 0
+    assert row["met"] is True
+    # An image, its three passes and the objects of its release: the line is listed less often.
+    assert row["reference"] >= 1 + 2 * 3 + 1
+
+
+def test_a_release_of_whole_processes_is_timed_and_weighed(result: dict[str, Any]) -> None:
+    rows = _rows(result, "manifests")
+
+    for what in ("(0.0 MB of YAML) built", "signed and stored", "verified"):
+        assert rows[f"release of 40 objects {what}"]["ours"] > 0
+        assert rows[f"release of 40 objects {what}: peak memory"]["ours"] > 10
+
+
 def test_peers_say_where_their_figures_come_from(result: dict[str, Any]) -> None:
     assert "not comparable" in result["peers"]["note"]
     for peer in result["peers"]["rows"]:
@@ -131,7 +168,18 @@ def test_a_goal_is_about_the_ratio_where_there_is_one(
     assert Row("m", "ms", ours=figure, goal=goal).met is met
 
 
-def test_the_reviewed_pod_has_a_real_ones_size() -> None:
-    image = f"registry.example.com/shop/checkout@sha256:{'0' * 64}"
+def test_the_deployment_has_50_kb_and_updates_another() -> None:
+    rendered = workload.deployment([IMAGE, IMAGE], "live")
+    new = workload.live(rendered)
+    old = workload.before(new, Digest.of(b"x"))
 
-    assert 6_500 < len(review([image, image], "shop")) < 7_500
+    assert 48_000 < len(json.dumps(new, separators=(",", ":"))) < 52_000
+    assert differences(rendered, new, ReleaseRule(("ci",))) == []
+    assert [d.path for d in differences(rendered, old, ReleaseRule(("ci",)))] == [
+        "spec.replicas",
+        "spec.template.spec.containers[0].image",
+    ]
+
+
+def test_the_reviewed_pod_has_a_real_ones_size() -> None:
+    assert 6_500 < len(review([IMAGE, IMAGE], "shop")) < 7_500

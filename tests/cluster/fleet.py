@@ -1,7 +1,8 @@
 """
 Several clusters that share nothing but Git and a registry: in each a gate and an applier.
 
-Three real API servers on one etcd; Pods become ready by the kubelet's stand-in.
+Every stage takes signed releases and nothing else (`tests.cluster.ci` makes them). Three real API
+servers on one etcd; Pods become ready by the kubelet's stand-in.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.delivery import Delivery, Team
 from tests.cluster.gate import Gate
+from tests.cluster.released import require
 from tests.simulators.git import GitServer
 from tests.simulators.kubelet import Kubelet
 from tests.simulators.registry import Registry
@@ -50,6 +52,7 @@ class Fleet:
         git = stack.enter_context(GitServer(self._folder("git")))
         registry = stack.enter_context(Registry(record=False))
         self.team = Team(self._folder("team"), git, STAGES, registry)
+        self.team.write_policy(self._take_releases)
         first: ControlPlane | None = None
         for stage in STAGES:
             self._tell(f"cluster {stage}: kube-apiserver, controllers, gate and applier")
@@ -62,6 +65,9 @@ class Fleet:
             self.gates[stage] = stack.enter_context(gate)
             delivery = Delivery(self.team, stage, cluster, self._folder(f"{stage}-applier"))
             self.deliveries[stage] = stack.enter_context(delivery)
+
+    def _take_releases(self, stages: list[dict[str, Any]]) -> None:
+        require(stages, repository=f"{self.team.host}/shop/releases")
 
     def _folder(self, name: str) -> Path:
         folder = self.directory / name

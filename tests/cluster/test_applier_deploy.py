@@ -60,9 +60,9 @@ class Installed(Delivery):
         return self.cluster.kubectl("get", kinds, "-A", check=False).returncode == 0
 
 
-def rbac(policy: Path, cluster: str) -> str:
+def rbac(policy: Path, cluster: str, *more: str) -> str:
     """What the command prints."""
-    command = [sys.executable, "-m", "applier", "rbac", "--policy", str(policy)]
+    command = [sys.executable, "-m", "applier", "rbac", "--policy", str(policy), *more]
     done = subprocess.run(
         [*command, "--cluster", cluster], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
@@ -230,27 +230,59 @@ def test_it_may_write_the_policy_of_the_gate_that_is_not_there_yet(delivery: Del
     assert 'cannot patch resource "configmaps"' in refused.stderr
 
 
+def test_it_may_bring_the_evidence_of_its_applications_and_no_other(delivery: Delivery) -> None:
+    cluster, rights = delivery.cluster, ("--mirror", "stagepass-system")
+    cluster.kubectl("apply", "-f", "-", stdin=rbac(delivery.team.policy, "test", *rights))
+    as_it = ("--kubeconfig", str(delivery.kubeconfig), "apply", "--server-side", "-f", "-")
+
+    answers = []
+    for name in ("stagepass-evidence-shop.test", "stagepass-evidence-shop.staging"):
+        text = config_map(name).replace("namespace: shop", "namespace: stagepass-system")
+        answers.append(cluster.kubectl(*as_it, stdin=text, check=False).stderr)
+
+    assert answers[0] == ""
+    assert 'cannot patch resource "configmaps"' in answers[1]
+
+
+def _overlay(delivery: Delivery, tmp_path: Path, base: str, component: str) -> dict[str, Any]:
+    """The container of the Deployment, once a server has accepted it, by a directory beside `base`."""
+    overlay = tmp_path / "deploy" / "mine"
+    overlay.mkdir(parents=True)
+    for name in (base, "crds", component.partition("/")[0]):
+        shutil.copytree(ROOT / "deploy" / name, overlay.parent / name)
+    (overlay / "kustomization.yaml").write_text(
+        f"resources: [../{base}]\ncomponents: [../{component}]\n"
+    )
+    text = delivery.cluster.kubectl("kustomize", str(overlay)).stdout
+    done = delivery.cluster.kubectl("apply", "--dry-run=server", "-f", "-", stdin=text)
+    (deployment,) = (d for d in yaml.safe_load_all(text) if d["kind"] == "Deployment")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert done.stderr == ""
+    return dict(container)
+
+
+def _environment(container: dict[str, Any]) -> dict[str, Any]:
+    return {each["name"]: each.get("value") for each in container["env"]}
+
+
 def test_the_gates_overlay_is_accepted_and_has_the_root_key(
     delivery: Delivery, tmp_path: Path
 ) -> None:
     """As the manual says, in a directory beside `base`."""
-    overlay = tmp_path / "deploy" / "mine"
-    overlay.mkdir(parents=True)
-    for name in ("base", "applier-policy"):
-        shutil.copytree(ROOT / "deploy" / name, overlay.parent / name)
-    (overlay / "kustomization.yaml").write_text(
-        "resources: [../base]\ncomponents: [../applier-policy]\n"
-    )
-    text = delivery.cluster.kubectl("kustomize", str(overlay)).stdout
-    done = delivery.cluster.kubectl(
-        "apply", "--dry-run=server", "-n", "stagepass-system", "-f", "-", stdin=text
-    )
+    container = _overlay(delivery, tmp_path, "base", "applier-policy")
 
-    (deployment,) = (d for d in yaml.safe_load_all(text) if d["kind"] == "Deployment")
-    (container,) = deployment["spec"]["template"]["spec"]["containers"]
-    env = {each["name"]: each.get("value") for each in container["env"]}
     mounts = {each["mountPath"]: each["name"] for each in container["volumeMounts"]}
-    assert done.stderr == ""
-    assert env["STAGEPASS_POLICY_ROOT_KEY"] == "/etc/stagepass/root/root.pub"
+    assert _environment(container)["STAGEPASS_POLICY_ROOT_KEY"] == "/etc/stagepass/root/root.pub"
     assert mounts["/etc/stagepass/root"] == "root-key"
     assert "/etc/stagepass/policy/keys" not in mounts
+
+
+def test_the_mirrors_overlays_are_accepted(delivery: Delivery, tmp_path: Path) -> None:
+    gate = _overlay(delivery, tmp_path / "gate", "base", "applier-mirror/gate")
+    applier = _overlay(delivery, tmp_path / "applier", "applier", "applier-mirror")
+
+    mounts = {each["mountPath"] for each in gate["volumeMounts"]}
+    source = _environment(gate)["STAGEPASS_EVIDENCE"]
+    assert source == "mirror:/etc/stagepass/evidence,registry"
+    assert "/etc/stagepass/evidence" in mounts
+    assert _environment(applier)["STAGEPASS_MIRROR"] == "yes"

@@ -15,3 +15,11 @@ def test_a_reconcile_that_is_killed_ends_like_one_that_is_not() -> None:
 
     assert len(outcomes) >= 6
     assert not [outcome.line() for outcome in outcomes if outcome.wrong]
+
+
+def test_neither_does_one_of_a_release() -> None:
+    """With the evidence that is brought into the cluster between the state and the objects."""
+    outcomes = run(every=5, released=True)
+
+    assert any("configmaps/stagepass-evidence" in outcome.write for outcome in outcomes)
+    assert not [outcome.line() for outcome in outcomes if outcome.wrong]

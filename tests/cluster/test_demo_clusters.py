@@ -54,12 +54,14 @@ def test_every_scene_is_played_and_nothing_is_left(directory: Path) -> None:
 
     assert process.returncode == 0, said
     for line in (
-        r"production +runs 1.0 +passed 1.0 +as it should be",
-        r"test +runs 1.0 +passed 1.0 +NOT_ADMITTED .*REQUIREMENT_MISSING",
-        r"denied the request: shop/production does not admit 127\.0\.0\.1:\d+/shop/web@sha256:",
+        r"production +runs 1.0 +release [0-9a-f]{10} +passed 1.0 +as it should be",
+        r"test +runs 1.0 +release [0-9a-f]{10} +passed 1.0 +RELEASE_MISSING ",
+        r"\$ kubectl -n shop set env deployment/web LOG_LEVEL=debug",
+        r"MANIFEST_DIFFERS: .* spec\.template\.spec\.containers\[0\]\.env: got .*LOG_LEVEL",
+        r"shop/production does not admit 127\.0\.0\.1:\d+/shop/web@sha256:",
         r"shop-test-invalid-\S+ Open after \d+ attempts: INVALID",
-        r"production +runs 1.3 +passed 1.3 +as it should be",
-        r"All four scenes went as they should",
+        r"production +runs 1.3 +release [0-9a-f]{10} +passed 1.3 +as it should be",
+        r"All five scenes went as they should",
     ):
         assert re.search(line, said), f"{line}\n{said}"
     assert left_over(directory) == []

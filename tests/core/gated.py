@@ -83,7 +83,10 @@ def a_pod(**changes: Any) -> dict[str, Any]:
 
 def of_set(release: Release) -> dict[str, Any]:
     """What a pass says of the release whose images it is of."""
-    members = {"digest": {"sha256": release.digest.hex}, "imageSet": {"sha256": release.image_set.hex}}
+    members = {
+        "digest": {"sha256": release.digest.hex},
+        "imageSet": {"sha256": release.image_set.hex},
+    }
     return {"release": members}
 
 
@@ -152,4 +155,3 @@ def passes(release: Release, digest: Digest) -> list[bytes]:
 def said(decision: Decision) -> str:
     """Everything that is told of a decision, as text."""
     return json.dumps([[v.path, str(v.code), v.message, v.fix] for v in decision.violations])
-

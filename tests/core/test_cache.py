@@ -267,4 +267,4 @@ def test_an_error_while_deciding_leaves_no_lock_and_no_entry_behind() -> None:
     with pytest.raises(RuntimeError):
         cache.get_or_decide("a", NOW, Deadline.after(60), fail)
     assert cache.get_or_decide("a", NOW, Deadline.after(60), lambda: ADMITTED) == ADMITTED
-    assert cache._flights == {}
+    assert cache._flights._flying == {}

@@ -104,6 +104,16 @@ def test_every_image_of_the_release_must_be_admitted(world: World) -> None:
         assert "PASS_MISSING" in codes(decision)
 
 
+def test_an_image_is_told_of_once_though_the_release_names_it_as_well(world: World) -> None:
+    alone = pod({"containers": [{"name": "web", "image": CHECKOUT}]})
+    world.released(alone)
+    decision = world.judge(alone)
+
+    assert decision.answer is Answer.ADMITTED, said(decision)
+    met = [m.requirement for m in decision.met]
+    assert len(set(met)) == len(met) == decision.required
+
+
 def test_a_pass_of_another_image_set_does_not_count(world: World) -> None:
     first = world.released()
     fewer = altered(DEPLOYMENT, spec__template__spec__initContainers=DROP, spec__replicas=5)

@@ -46,8 +46,9 @@ alone, and are looked for when it starts.
 An `Application` is optional: what is applied comes from policy. Of two for the same stage the oldest
 counts. Its conditions are read by kstatus and `kubectl wait --for=condition=Ready`: `Ready` says that
 the newest version that may run here does, healthy; `Reconciling` that it is on its way; `Stalled` that
-only a person can help; `Passed` that the pass of what runs is signed. A newer version that waits for a
-pass, a window or its soak does not make it less ready.
+only a person can help; `Passed` that the pass of what runs is signed; `Released`, where the stage looks
+at releases, that what runs is a signed one. A newer version that waits for a pass, a window or its soak
+does not make it less ready.
 
 A `DeadLetter` is `Ready` once it is resolved or closed. The applier writes it after the fourth failure
 of a permanent kind, and resolves it by itself when the version is fixed or overtaken. `dlq redrive` and

@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_the_demo_gets_all_nine_answers_right() -> None:
+def test_the_demo_gets_every_answer_right() -> None:
     """`make demo` is the product's promise: real keys, two real gates, honest and hostile versions."""
     played = subprocess.run(
         [sys.executable, "-m", "examples.demo"],
@@ -18,6 +18,8 @@ def test_the_demo_gets_all_nine_answers_right() -> None:
     )
 
     assert played.returncode == 0, played.stdout + played.stderr
-    assert "All nine answers as expected." in played.stdout
+    assert "All eleven answers as expected." in played.stdout
     assert "SUBJECT_MISMATCH" in played.stdout
+    assert 'spec.template.spec.containers[0].args[1]: got "--debug",' in played.stdout
+    assert "spec.template.spec.volumes: got" in played.stdout
     assert played.stderr == ""

@@ -39,7 +39,11 @@ def _members(value: dict[str, Any], known: Table, path: Path, type_name: str | N
     types = TYPES.get(type_name or "", {})
     for name, each in value.items():
         below = (*path, "*" if is_map else name)
-        if each is None or (path and each in ("", 0, [], {}) and known.vanishes(below)):
+        zero = each in ("", 0, [], {}) and known.vanishes(below)
+        types_there = {type(default) for default in known.defaults(below)}
+        if each is None or (
+            (path or name != "spec") and zero and type(each) in (types_there or {type(each)})
+        ):
             continue
         entry = types.get(name, {})
         inner = types.get(f"{name}/*", {}) if isinstance(each, list) else entry

@@ -133,15 +133,18 @@ def test_a_replication_controller_takes_its_selector_from_its_template() -> None
     assert paths(attested, live) == []
     assert paths(attested, put(live, "spec.selector.app", "x")) == ["spec.selector"]
     assert paths(attested, put(live, "metadata.labels.app", "x")) == ["metadata.labels[app]"]
-    assert paths(
-        put(attested, "metadata.labels", {"own": "1"}), put(live, "metadata.labels.own", "1")
-    ) == ["metadata.labels[app]"]
+    # A later release with labels of its own leaves those that were filled in before.
+    later = put(attested, "metadata.labels", {"own": "1"})
+    assert paths(later, put(live, "metadata.labels.own", "1")) == []
+    assert paths(later, put(live, "metadata.labels", {"own": "1", "app": "x"})) == [
+        "metadata.labels[app]"
+    ]
 
 
 @pytest.mark.parametrize(
     ("where", "what", "named"),
     [
-        ("spec.volumeName", "pv-1", ""),
+        ("spec.volumeName", "pv-1", "spec.volumeName"),  # a new one; below, of one that is stored
         ("spec.storageClassName", "standard", ""),
         ("spec.storageClassName", "../x", "spec.storageClassName"),
         ("spec.volumeMode", "Block", "spec.volumeMode"),
@@ -163,6 +166,16 @@ def test_a_claim(where: str, what: Any, named: str) -> None:
     )
 
     assert paths(attested, put(attested, where, what)) == ([named] if named else [])
+
+
+def test_a_claim_is_bound_once_it_is_there() -> None:
+    attested = an("v1", "PersistentVolumeClaim", spec={"accessModes": ["ReadWriteOnce"]})
+    bound = put(attested, "spec.volumeName", "pv-1")
+
+    assert paths(attested, bound) == ["spec.volumeName"]
+    assert paths(attested, put(bound, "metadata.resourceVersion", "7")) == []
+    assert paths(bound, put(attested, "spec.volumeName", "pv-2")) == ["spec.volumeName"]
+    assert paths(bound, bound) == []
 
 
 def pod(**spec: Any) -> dict[str, Any]:

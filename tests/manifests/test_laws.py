@@ -87,6 +87,8 @@ def objects(draw: st.DrawFn) -> tuple[dict[str, Any], str]:
         source["spec"] = draw(structs(types["spec"]["type"], place.look("spec")))
     for name in ("apiVersion", "kind", "status"):
         source.pop(name, None)
+    if source.get("spec") == {}:
+        del source["spec"]  # the same to the server; its defaults then hang on nothing
     return an(f"{group}/v1" if group else "v1", kind, **source), kind
 
 
@@ -178,10 +180,13 @@ def test_what_the_server_would_not_have_made_is_named(
     assume(not is_ruled(steps, kinds.root((KINDS[kind][0], kind))))
     how = data.draw(st.sampled_from(["set", "add", "double", "turn", "remove"]))
     changed = mutated(live, steps, how, data.draw(st.sampled_from(_OTHERS)))
+    assume(changed.get("spec") != {})  # as good as none: tests/manifests/attacks.py has it
     assume(canonical(served(changed, kind)) != canonical(served(live, kind)))
 
     found = differences(attested, changed, RULE)
 
+    if how == "remove" and isinstance(steps[-1], int):
+        steps = steps[:-1]  # of two equal items, which one is missing cannot be told
     place = written(steps, kinds.root((KINDS[kind][0], kind)))
     assert found, (attested, changed)
     assert any(d.path.startswith(place) or place.startswith(d.path) for d in found)

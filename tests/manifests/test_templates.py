@@ -91,7 +91,6 @@ def test_a_pod_that_says_more(where: str, what: Any, named: str) -> None:
 @pytest.mark.parametrize(
     ("where", "what"),
     [
-        ("spec.nodeName", "node-1"),
         ("spec.serviceAccountName", "default"),
         ("spec.priority", 0),
         ("spec.preemptionPolicy", "PreemptLowerPriority"),
@@ -104,6 +103,14 @@ def test_a_pod_that_says_more(where: str, what: Any, named: str) -> None:
 )
 def test_what_is_written_into_every_pod(where: str, what: Any) -> None:
     assert paths(OWNER, put(POD, where, what)) == []
+
+
+def test_a_pod_gets_its_node_once_it_is_there() -> None:
+    """By a binding. One that comes with its node was scheduled by whoever made it: no taint holds."""
+    bound = put(POD, "spec.nodeName", "node-1")
+
+    assert paths(OWNER, bound) == ["spec.nodeName"]
+    assert paths(OWNER, put(bound, "metadata.resourceVersion", "7")) == []
 
 
 @pytest.mark.parametrize(

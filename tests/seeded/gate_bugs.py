@@ -23,8 +23,8 @@ SEEDS = (
         "seeded/test_found.py core/test_cache.py",
         (
             "stagepass/verifier.py",
-            "key = (image.name, image.digest, place)",
-            "key = (image.name, place)",
+            "key: Hashable = (image.name, image.digest, place)",
+            "key: Hashable = (image.name, place)",
         ),
     ),
     seed(
@@ -34,8 +34,8 @@ SEEDS = (
         "core/test_verifier.py core/test_cache.py",
         (
             "stagepass/verifier.py",
-            "key = (image.name, image.digest, place)",
-            "key = (image.name, image.digest)",
+            "key: Hashable = (image.name, image.digest, place)",
+            "key: Hashable = (image.name, image.digest)",
         ),
     ),
     seed(
@@ -52,8 +52,8 @@ SEEDS = (
         "seeded/test_found.py core/test_admission.py",
         (
             "stagepass/admission.py",
-            "(place, tuple(fields)),",
-            "(place, tuple(field.slot for field in fields)),",
+            "else (place, tuple(fields))",
+            "else (place, tuple(field.slot for field in fields))",
         ),
     ),
     seed(
@@ -130,8 +130,8 @@ SEEDS = (
         ),
         (
             "stagepass/admission.py",
-            'if request.operation == "UPDATE" and _unchanged(verifier.policy, request, fields, unknown):',
-            "if _unchanged(verifier.policy, request, fields, unknown):",
+            'if request.operation == "UPDATE" and _unchanged(',
+            "if _unchanged(",
         ),
     ),
     seed(

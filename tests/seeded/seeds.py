@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
-from tests.seeded import evidence_bugs, gate_bugs, registry_bugs
+from tests.seeded import evidence_bugs, gate_bugs, manifest_bugs, registry_bugs, release_bugs
 
-SEEDS = (*evidence_bugs.SEEDS, *gate_bugs.SEEDS, *registry_bugs.SEEDS)
+SEEDS = (
+    *evidence_bugs.SEEDS,
+    *gate_bugs.SEEDS,
+    *manifest_bugs.SEEDS,
+    *registry_bugs.SEEDS,
+    *release_bugs.SEEDS,
+)

@@ -31,6 +31,7 @@ _FIELDS = {
         "notes",
         "notices",
         "evidence",
+        "releases",
         "policy_revision",
         "took_ms",
     ),
@@ -232,6 +233,7 @@ def test_the_line_of_a_decision_has_the_documented_fields(shared: Server) -> Non
         "violations": [],
         "notes": [],
         "notices": [],
+        "releases": [],
         "policy_revision": revision,
     }
     assert [len(each) for each in admitted["evidence"]] == [len("sha256:") + 64]
