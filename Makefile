@@ -73,6 +73,10 @@ bench: setup ## ratios measured side by side in one run
 vectors: setup ## try every known way past the gate and print what came of it
 	@$(BIN)/python -m tests.vectors
 
+.PHONY: manifest-attacks
+manifest-attacks: setup ## send attested images in manifests that nobody attested, and print what came of it
+	@$(BIN)/python -m tests.manifests_attacks
+
 .PHONY: applier-vectors
 applier-vectors: setup ## print what hostile Git content may do to the applier, and where that is tested
 	@$(BIN)/python -m tests.applier.vectors

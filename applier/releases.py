@@ -59,7 +59,7 @@ class Released:
     @property
     def claim(self) -> Attested | None:
         """As every image of it is judged."""
-        return _claim(self.signed) if self.signed else None
+        return self.signed.claim if self.signed else None
 
 
 def is_required(stage: Stage) -> bool:
@@ -163,16 +163,6 @@ def _salted_like(secret: Object, released: Object) -> Object:
     if not data or data.keys() != salts.keys():
         return secret
     return {**secret, "data": {key: salted(str(data[key]), salts[key]) for key in data}}
-
-
-def _claim(listed: Listed) -> Attested:
-    return Attested(
-        release=listed.digest,
-        image_set=listed.image_set,
-        signer=listed.owner,
-        payload_digest=listed.payload_digest,
-        until=listed.until,
-    )
 
 
 def _missing(

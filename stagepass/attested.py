@@ -75,7 +75,7 @@ class Search:
                 if not needed <= listed.images:
                     self._others.append(listed)
                 elif self._try(listed, deadline) == []:
-                    yield _matched(listed)
+                    yield Matched(listed.claim, listed.references)
         except Unavailable as error:
             self.failure = self.failure or error
 
@@ -192,14 +192,3 @@ class Search:
         return (
             f"stagepass release build - {where} --source URI@COMMIT, then stagepass release attest"
         )
-
-
-def _matched(listed: Listed) -> Matched:
-    claim = Attested(
-        release=listed.digest,
-        image_set=listed.image_set,
-        signer=listed.owner,
-        payload_digest=listed.payload_digest,
-        until=listed.until,
-    )
-    return Matched(claim, listed.references)

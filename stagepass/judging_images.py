@@ -42,8 +42,8 @@ def judge_each(
     """
     One decision for each of `fields`, in their order.
 
-    One after another, 55 of them at 50 ms would take 8 s. What is known already starts no thread: two
-    threads cost more than all else of a review.
+    One after another, 55 of them at 50 ms would take 8 s. What is known already starts no thread: a
+    tenth of the CPU of an update of 50 KB that is compared.
     """
 
     def judge(text: str) -> Decision:

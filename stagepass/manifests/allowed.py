@@ -8,7 +8,8 @@ The stage's allow-list, as comparing asks it: what anybody may add, change or re
 - Items are named by what the release says, or, where an item was added, by what it says itself.
 - A container is opened by its image: host, repository and digest, all three. It runs what its image
   runs: with a `command`, an `exec` in a hook or probe, `privileged: true` or what comes to the same
-  (a strong capability, an unmasked /proc, no seccomp or AppArmor profile) it is not opened.
+  (a strong capability, an unmasked /proc, no seccomp or AppArmor profile, SELinux or Windows options),
+  or on a port of the host it is not opened.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 
 from stagepass.digest import Digest, ImageRef
 from stagepass.errors import InputError
-from stagepass.objects import members
+from stagepass.objects import entries, members
 from stagepass.policy.releases import Kind, ReleaseRule
 
 Pointer = tuple[str, ...]
@@ -117,6 +118,7 @@ def _runs_its_own(item: Mapping[str, Any]) -> bool:
     return (
         bool(item.get("command"))
         or any(action.get("exec") is not None for action in actions)
+        or any(port.get("hostPort") for port in entries(item.get("ports")))
         or _is_as_good_as_privileged(members(item.get("securityContext")))
     )
 
@@ -130,5 +132,5 @@ def _is_as_good_as_privileged(security: Mapping[str, Any]) -> bool:
         or any(each not in _CAPABILITIES for each in map(str, added))
         or security.get("procMount") not in (None, "Default")
         or "Unconfined" in types
-        or security.get("windowsOptions") is not None
+        or any(security.get(name) is not None for name in ("seLinuxOptions", "windowsOptions"))
     )

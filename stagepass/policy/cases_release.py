@@ -81,8 +81,8 @@ class DescribedBook(ReleaseBook):
     ) -> Iterator[Listed]:
         """The release, where it counts there."""
         found = self._found(pipeline, stage)
-        if isinstance(found, Listed) and found.counts(now):
-            yield found
+        if isinstance(found, Listed) and (counting := found.at(now)) is not None:
+            yield counting
 
     def rejections(self, pipeline: Pipeline, stage: Stage) -> list[Rejection]:
         """Why it does not."""

@@ -72,7 +72,7 @@ class ReleaseBook:
         line = self._line(pipeline, stage)
         with self._lock:
             known = [each for each in reversed(line.values()) if isinstance(each, Listed)]
-        counting = [each for each in known if each.counts(now)]
+        counting = [found for each in known if (found := each.at(now)) is not None]
         opened = [each for each in counting if self._shelf.holds(each)]
         yield from opened
         seen = {each.signature for each in known}
@@ -82,8 +82,8 @@ class ReleaseBook:
             here: set[tuple[Digest, str]] = set()
             try:
                 for each in self._read(line, source, pipeline, stage, deadline):
-                    if each.signature not in seen and each.counts(now):
-                        yield each
+                    if each.signature not in seen and (found := each.at(now)) is not None:
+                        yield found
                     seen.add(each.signature)
                     here.add(each.signature)
             except Unavailable as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from stagepass.decision import Code
@@ -13,6 +13,7 @@ from stagepass.evidence import Attestation, Candidate, Evidence, Rejection
 from stagepass.manifest import ObjectId
 from stagepass.policy.case import valid_until
 from stagepass.policy.model import Key, Pipeline, PolicySet, Stage
+from stagepass.policy.releases import Attested
 from stagepass.predicates.members import invalid
 from stagepass.predicates.release import RELEASE, Named, ReleaseStatement
 from stagepass.release.artifact import line_digest
@@ -46,13 +47,24 @@ class Listed:
         return self.payload_digest, self.key_id
 
     @property
-    def until(self) -> datetime | None:
-        """When its signer's key ends, None for never."""
-        return valid_until(self.keys)
+    def claim(self) -> Attested:
+        """What is known of an object that equals one of this release."""
+        return Attested(
+            release=self.digest,
+            image_set=self.image_set,
+            signer=self.owner,
+            payload_digest=self.payload_digest,
+            until=valid_until(self.keys),
+        )
 
-    def counts(self, now: datetime) -> bool:
-        """Not before its key does; that a key has ended is judged with the entry (*Entry and stay*)."""
-        return any(key.valid_from is None or key.valid_from <= now for key in self.keys)
+    def at(self, now: datetime) -> Listed | None:
+        """
+        With what has begun of `keys`, None where nothing has.
+
+        That a key has ended is judged with the entry (*Entry and stay*).
+        """
+        begun = tuple(k for k in self.keys if k.valid_from is None or k.valid_from <= now)
+        return replace(self, keys=begun) if begun else None
 
 
 def listed(

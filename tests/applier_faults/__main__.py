@@ -25,8 +25,12 @@ from tests.applier_faults.result import head, totals
 from tests.applier_faults.site import Site
 
 
-def run(every: int, tell: bool = False, *, released: bool = False) -> list[Outcome]:
-    """The outcome of a kill before and after each `every`-th write."""
+def run(every: int, tell: bool = False, *, released: bool = False, near: str = "") -> list[Outcome]:
+    """
+    The outcome of a kill before and after each `every`-th write.
+
+    With `near`, those around the writes that it is part of: one more or less may come before them.
+    """
     outcomes: list[Outcome] = []
     with (
         tempfile.TemporaryDirectory(prefix="kill-") as directory,
@@ -36,7 +40,8 @@ def run(every: int, tell: bool = False, *, released: bool = False) -> list[Outco
         writes = reconciles.first()
         if tell:
             print(f"{len(writes)} writes in one reconcile", flush=True)
-        for at in range(0, len(writes), every):
+        hits = {at + i for at, what in enumerate(writes) if near in what for i in (-1, 0, 1)}
+        for at in sorted(hits) if near else range(0, len(writes), every):
             for moment in (BEFORE, AFTER):
                 outcomes.append(reconciles.killed(at, moment))
                 if tell:

@@ -19,7 +19,7 @@ def test_a_reconcile_that_is_killed_ends_like_one_that_is_not() -> None:
 
 def test_neither_does_one_of_a_release() -> None:
     """With the evidence that is brought into the cluster between the state and the objects."""
-    outcomes = run(every=5, released=True)
+    outcomes = run(every=1, released=True, near="stagepass-evidence")
 
     assert any("configmaps/stagepass-evidence" in outcome.write for outcome in outcomes)
     assert not [outcome.line() for outcome in outcomes if outcome.wrong]

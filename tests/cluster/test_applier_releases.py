@@ -50,6 +50,10 @@ def test_a_commit_waits_for_its_release_and_then_passes_as_one(delivery: Deliver
     built = release(team, text, head)
     delivery.wait_passed(head)
 
+    done = json.loads(delivery.run("plan", *_PLACE, "--output", "json").stdout)
+    assert done["release"] == {"digest": built["release"], "signed": True}
+    assert built["release"] in delivery.run("plan", *_PLACE).stdout
+    assert built["release"].partition(":")[2][:12] in delivery.run("status").stdout
     assert planned["blocked"][0]["reason"] == "RELEASE_MISSING"
     assert built["release"] in planned["blocked"][0]["message"]
     assert release_of(delivery) == built["release"]

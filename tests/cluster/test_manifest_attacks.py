@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cluster.controlplane import ControlPlane
+from tests.manifests_attacks import subresources
 from tests.manifests_attacks.apiserver import ApiServer, attacked
 from tests.manifests_attacks.row import ADMITTED, BY_THE_API, REFUSED
 from tests.manifests_attacks.table import ROWS
@@ -33,6 +34,14 @@ def test_what_was_not_released_is_refused(server: ApiServer) -> None:
     assert wrong == []
     assert counted[REFUSED] > 10 * counted[ADMITTED]
     assert counted[REFUSED] > 5 * counted[BY_THE_API]
+
+
+@pytest.mark.parametrize("way", subresources.ROWS, ids=lambda way: way.name)
+def test_what_goes_round_the_object_is_refused_or_known(
+    server: ApiServer, way: subresources.Way
+) -> None:
+    assert way.is_expected(way.go(server))
+    assert (way.expected == ADMITTED) == bool(way.why)
 
 
 def test_controllers_went_on_meanwhile(server: ApiServer) -> None:

@@ -23,7 +23,7 @@ from tests.core.gated import (
 from tests.core.objects import pod
 from tests.policy.signed import policy
 from tests.release.samples import CHECKOUT, COMMIT, CONFIG, DEPLOYMENT, SIDECAR, altered
-from tests.world import DIGEST, DROP, NOW, OTHER_DIGEST, codes
+from tests.world import DAY, DIGEST, DROP, NOW, OTHER_DIGEST, codes
 
 
 @pytest.fixture
@@ -239,6 +239,23 @@ def test_the_signer_s_end_counts_at_entry(world: World) -> None:
     late = world.judge(CONFIG, now=ends)
     assert "MANIFEST_UNATTESTED" in codes(late)
     assert "the key of ci, who signed the release, ended at" in said(late)
+
+
+def test_two_entries_for_one_key_lend_each_other_nothing(world: World) -> None:
+    """One has ended, the other has not begun: neither counts."""
+    ended = {"file": "keys/ci.pub", "owner": "ci", "validUntil": "2026-11-26T11:00:00Z"}
+    later = {"file": "keys/ci.pub", "owner": "ci", "validFrom": "2026-11-27T00:00:00Z"}
+    world.policy = gated(
+        {
+            "attestors.late": {"keys": [later]},
+            "attestors.ci.keys.0": ended,
+            "pipeline.stages.2.release": {"from": ["ci", "late"]},
+        }
+    )
+    world.released()
+
+    assert "MANIFEST_UNATTESTED" in codes(world.judge(CONFIG))
+    assert world.judge(CONFIG, now=NOW + DAY).answer is Answer.ADMITTED
 
 
 def test_a_release_signed_before_its_key_begins_does_not_count_yet(world: World) -> None:

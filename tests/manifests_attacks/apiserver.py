@@ -11,25 +11,16 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from stagepass.decision import Code
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.gate import NAME, Gate
+from tests.cluster.gate import NAME, ROOT, Gate
 from tests.manifests_attacks.objects import Object, release_a
 from tests.manifests_attacks.row import ADMITTED, BY_THE_API, Attack, Verb
 from tests.manifests_attacks.site import Site, worded
 
-_RULES = {
-    "": [
-        *("pods", "pods/ephemeralcontainers", "replicationcontrollers", "podtemplates"),
-        *("services", "configmaps", "secrets", "persistentvolumeclaims"),
-    ],
-    "apps": ["deployments", "replicasets", "statefulsets", "daemonsets"],
-    "batch": ["jobs", "cronjobs"],
-    "networking.k8s.io": ["ingresses", "networkpolicies"],
-    "rbac.authorization.k8s.io": ["roles", "rolebindings"],
-    "autoscaling": ["horizontalpodautoscalers"],
-    "policy": ["poddisruptionbudgets"],
-}
+_COMPONENT = ROOT / "deploy" / "manifests" / "kustomization.yaml"
 _PLURALS = {"Ingress": "ingresses", "NetworkPolicy": "networkpolicies"}
 _MADE = {"web-", "db-0", "pool-", "migrate-"}
 """How the Pods are called that controllers make of release A."""
@@ -45,7 +36,7 @@ class ApiServer:
         self._tls = ssl.create_default_context(cafile=str(control_plane.ca_file))
         self.control_plane = control_plane
 
-    def send(self, method: str, path: str, body: Object | None = None) -> tuple[int, Any]:
+    def send(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """Status and answer of one request by the administrator."""
         host, _, port = self._address
         kind = "application/json-patch+json" if method == "PATCH" else "application/json"
@@ -114,17 +105,8 @@ def attacked(
     site = Site(directory / "site", namespaces)
     before(ApiServer(control_plane, site))
     with Gate(control_plane, site, directory / "gate") as gate:
-        rules = [
-            {
-                "operations": ["CREATE", "UPDATE"],
-                "apiGroups": [group],
-                "apiVersions": ["*"],
-                "resources": resources,
-                "scope": "Namespaced",
-            }
-            for group, resources in _RULES.items()
-        ]
-        patch = json.dumps([{"op": "replace", "path": "/webhooks/0/rules", "value": rules}])
+        (rules,) = yaml.safe_load(_COMPONENT.read_text())["patches"]
+        patch = json.dumps(yaml.safe_load(rules["patch"]))
         configuration = ("validatingwebhookconfiguration", "stagepass", "--type=json", "-p", patch)
         control_plane.kubectl("patch", *configuration)
         server = ApiServer(control_plane, site)

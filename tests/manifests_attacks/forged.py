@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from tests.manifests.samples import IMAGE, an
 from tests.manifests_attacks.objects import Object
 from tests.manifests_attacks.others import GRANTED
-from tests.manifests_attacks.row import Attack, Find, Verb, altered, forged
+from tests.manifests_attacks.row import ADMITTED, Attack, Find, Verb, altered, forged
 
 
 def _mixed(find: Find) -> Object:
@@ -56,12 +57,23 @@ _HPA = {
     "maxReplicas": 3,
     "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
 }
+_OTHER = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "db"}
+
+
+def _hpa(**changes: Any) -> Any:
+    document = an("autoscaling/v1", "HorizontalPodAutoscaler", "web", spec={**_HPA, **changes})
+    return lambda find: _in(find, copy.deepcopy(document))
+
+
 ROWS: tuple[Attack, ...] = (
     forged("ConfigMap that mixes A and B", _mixed),
+    # The gate is shown it as v2, where it is the one that was released.
+    forged("HorizontalPodAutoscaler in another version", _hpa(), at_api=ADMITTED),
+    forged("HorizontalPodAutoscaler in another version, larger", _hpa(maxReplicas=3000)),
     forged(
-        "HorizontalPodAutoscaler in another version",
-        lambda find: _in(find, an("autoscaling/v1", "HorizontalPodAutoscaler", "web", spec=_HPA)),
+        "HorizontalPodAutoscaler in another version, by CPU", _hpa(targetCPUUtilizationPercentage=1)
     ),
+    forged("HorizontalPodAutoscaler in another version, of another", _hpa(scaleTargetRef=_OTHER)),
     forged(
         "ConfigMap of a release not admitted here",
         lambda find: _in(find, an("v1", "ConfigMap", "unpassed", data={"a": "unpassed"})),

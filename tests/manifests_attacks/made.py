@@ -198,6 +198,9 @@ ROWS: tuple[Attack, ...] = (
     forged("claim named like a StatefulSet's, chosen node", _put(
         claim, "metadata.annotations", {"volume.kubernetes.io/selected-node": "node-1"}),
         expected=ADMITTED, why="where the volume is made; what it is was released"),
+    forged("Pod of a Deployment, named like a StatefulSet's", _put(
+        pod, "metadata.name", "db-7"), expected=ADMITTED,
+        why="its name opens nothing: a member's host name and claims are fields of their own"),
     forged("claim beside the ordinals", _put(
         claim, "metadata.name", "data-db-x")),
     *CONTROLS,

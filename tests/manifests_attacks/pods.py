@@ -32,6 +32,7 @@ _AFFINITY = {
     }
 }
 _WEB = "containers[0]"
+_MESH = {"name": "mesh", "image": MESH}
 SPEC: dict[str, tuple[str, Any]] = {
     "command": (f"{_WEB}.command", ["sh", "-c", "evil"]),
     "command, one argument more": (f"{_WEB}.command[+]", "--evil"),
@@ -161,6 +162,18 @@ SPEC: dict[str, tuple[str, Any]] = {
     "mesh container that sees all of /proc": (
         "containers[+]",
         {"name": "mesh", "image": MESH, "securityContext": {"procMount": "Unmasked"}},
+    ),
+    "mesh container without seccomp": (
+        "containers[+]",
+        {**_MESH, "securityContext": {"seccompProfile": {"type": "Unconfined"}}},
+    ),
+    "mesh container of a SELinux type": (
+        "containers[+]",
+        {**_MESH, "securityContext": {"seLinuxOptions": {"type": "spc_t"}}},
+    ),
+    "mesh container on a port of the host": (
+        "containers[+]",
+        {**_MESH, "ports": [{"containerPort": 80, "hostPort": 80}]},
     ),
     "mesh container of another digest": (
         "containers[+]",
