@@ -106,7 +106,10 @@ def test_a_hanging_server_is_left_at_the_deadline_with_every_process(
     )
 
     assert time.monotonic() - started < 15
-    assert running(server.base) == []
+    # All of them were sent SIGKILL; those that nobody waits for die a moment later.
+    while running(server.base):
+        assert time.monotonic() - started < 20
+        time.sleep(0.05)
 
 
 def test_the_lock_is_waited_for_no_longer_than_the_deadline(
