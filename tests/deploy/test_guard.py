@@ -58,7 +58,8 @@ def test_the_watchdog_may_read_what_it_watches_and_nothing_else() -> None:
     readable = {name for rule in rules for name in rule["resourceNames"]}
 
     assert all(rule["verbs"] == ["get"] for rule in rules)
-    assert readable == {"stagepass", *(d["metadata"]["name"] for d in POLICIES)}
+    watched = [*POLICIES, *documents(DEPLOY / "manifests" / "status.yaml")]
+    assert readable == {"stagepass", *(d["metadata"]["name"] for d in watched)}
     bound = [d for d in EVERYTHING if "stagepass-watchdog" in str(d.get("subjects"))]
     assert [d["kind"] for d in bound] == ["ClusterRoleBinding"]
 

@@ -1,18 +1,23 @@
-"""deploy/manifests: where objects are compared with releases, the gate is asked about every kind in scope."""
+"""deploy/manifests: the gate is asked about every kind in scope, and no status brings a label in."""
 
 from __future__ import annotations
 
+import ast
 import copy
 from typing import Any
 
 import pytest
 import yaml
 
+from stagepass.manifests.metadata import ANNOTATIONS
 from stagepass.policy.lint_webhook import uncovered
+from stagepass.policy.releases import DEFAULT_KINDS
 from tests.core.gated import GATED
 from tests.deploy.base import DEPLOY, documents, one
 
 HERE = DEPLOY / "manifests"
+POLICY, BINDING = documents(HERE / "status.yaml")
+_HAVE_NO_STATUS = {"ConfigMap", "NetworkPolicy", "PodTemplate", "Role", "RoleBinding", "Secret"}
 STATIC = DEPLOY / "static" / "webhooks" / "stagepass.yaml"
 
 
@@ -60,7 +65,57 @@ def test_the_static_file_is_as_strict_as_the_other() -> None:
     assert set(known["values"]) < set(free["values"])
 
 
+def _plural(kind: str) -> str:
+    return f"{kind.lower()}{'es' if kind.endswith('s') else 's'}"
+
+
+def test_the_status_of_every_default_kind_that_has_one_is_looked_at() -> None:
+    """In the versions in which the gate is asked; whether a kind has a status, tests/cluster tries."""
+    rules = POLICY["spec"]["matchConstraints"]["resourceRules"]
+    found = {(group, name) for r in rules for group in r["apiGroups"] for name in r["resources"]}
+
+    assert found == {
+        (group, f"{_plural(kind)}/status")
+        for group, kind in DEFAULT_KINDS
+        if kind not in _HAVE_NO_STATUS
+    }
+    assert all(rule["operations"] == ["UPDATE"] for rule in rules)
+    versions = {name: rule["apiVersions"] for rule in rules for name in rule["resources"]}
+    assert versions.pop("horizontalpodautoscalers/status") == ["v2"]
+    assert all(each == ["v1"] for each in versions.values())
+
+
+def test_a_status_may_bring_the_words_that_the_gate_lets_an_update_change() -> None:
+    """But none of claims: all of theirs are free."""
+    variables = {each["name"]: each["expression"] for each in POLICY["spec"]["variables"]}
+    words = ast.literal_eval(variables["words"].strip())
+
+    wanted = {}
+    for word, written in ANNOTATIONS.items():
+        kinds = sorted(_plural(kind) for _, kind in written.kinds or ())
+        if kinds != ["persistentvolumeclaims"]:
+            wanted[word] = [written.form, *kinds]
+    wanted["kubectl.kubernetes.io/last-applied-configuration"] = ["(?s).*"]  # RE2's own re.S
+    assert words == wanted
+
+
+def test_the_status_policy_denies_and_fails_closed_but_for_two_namespaces() -> None:
+    name = POLICY["metadata"]["name"]
+    (free,) = BINDING["spec"]["matchResources"]["namespaceSelector"]["matchExpressions"]
+
+    assert (BINDING["spec"]["policyName"], BINDING["spec"]["validationActions"]) == (name, ["Deny"])
+    assert POLICY["spec"]["failurePolicy"] == "Fail"
+    assert "matchConditions" not in POLICY["spec"], "nobody is left out, by name or by group"
+    assert free == {
+        "key": "kubernetes.io/metadata.name",
+        "operator": "NotIn",
+        "values": ["kube-system", "stagepass-system"],
+    }
+    assert documents(HERE / "kustomization.yaml")[0]["resources"] == ["status.yaml"]
+
+
 def test_the_readme_says_how() -> None:
     text = (DEPLOY / "README.md").read_text()
     assert "components: [../manifests]" in text
     assert "deploy/manifests/static.yaml" in text
+    assert "deploy/manifests/status.yaml" in text

@@ -17,10 +17,14 @@ from stagepass.decision import Code
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.gate import NAME, ROOT, Gate
 from tests.manifests_attacks.objects import Object, release_a
-from tests.manifests_attacks.row import ADMITTED, BY_THE_API, Attack, Verb
+from tests.manifests_attacks.row import ADMITTED, BY_THE_API, BY_THE_POLICY, Attack, Verb
 from tests.manifests_attacks.site import Site, worded
 
 _COMPONENT = ROOT / "deploy" / "manifests" / "kustomization.yaml"
+_STATUS = _COMPONENT.with_name("status.yaml")
+_OF_STATUS = (
+    "ValidatingAdmissionPolicy 'stagepass-status' with binding 'stagepass-status' denied request"
+)
 _PLURALS = {"Ingress": "ingresses", "NetworkPolicy": "networkpolicies"}
 _MADE = {"web-", "db-0", "pool-", "migrate-"}
 """How the Pods are called that controllers make of release A."""
@@ -117,7 +121,25 @@ def attacked(
             said = server.created(document, kept=True)
             assert said == ADMITTED, f"{document['kind']}: {said}"
         server.await_pods()
-        yield server
+        with _status_policy(server):
+            yield server
+
+
+@contextmanager
+def _status_policy(server: ApiServer) -> Iterator[None]:
+    """Inside, the other half of the component is in force; the control plane may be others' as well."""
+    kubectl = server.control_plane.kubectl
+    kubectl("apply", "-f", str(_STATUS))
+    try:
+        path = f"/api/v1/namespaces/{server.site.applied}/pods/alone/status?dryRun=All"
+        patch = [{"op": "add", "path": "/metadata/labels", "value": {"probe": "yes"}}]
+        deadline = time.monotonic() + 30
+        while (said := verdict(*server.send("PATCH", path, patch))) != BY_THE_POLICY:
+            assert time.monotonic() < deadline, f"the policy of status is not in force: {said}"
+            time.sleep(0.1)
+        yield
+    finally:
+        kubectl("delete", "-f", str(_STATUS), "--ignore-not-found")
 
 
 def collection(document: Mapping[str, Any]) -> str:
@@ -136,6 +158,8 @@ def verdict(status: int, said: Mapping[str, Any]) -> str:
     if f'admission webhook "{NAME}" denied the request' in message:
         codes = [str(code) for code in Code if f"{code}: " in message]
         return worded("undetermined" if "could not find out" in message else "denied", codes)
+    if _OF_STATUS in message:
+        return BY_THE_POLICY
     return f"{BY_THE_API}: {said.get('reason', status)}"
 
 

@@ -16,6 +16,8 @@ Find = Callable[[str, str], Object]
 
 REFUSED = "denied: the manifest"
 """MANIFEST_DIFFERS or MANIFEST_UNATTESTED: which of them depends on the releases that are looked at."""
+BY_THE_POLICY = "denied: the policy of status"
+"""That of `deploy/manifests/status.yaml`, where the gate is not asked."""
 ADMITTED = "admitted"
 BY_THE_API = "refused by the API server"
 

@@ -9,7 +9,7 @@ from typing import Any
 from tests.manifests.samples import IMAGE
 from tests.manifests_attacks.apiserver import ApiServer, collection, verdict
 from tests.manifests_attacks.objects import Object
-from tests.manifests_attacks.row import ADMITTED, BY_THE_API, REFUSED
+from tests.manifests_attacks.row import ADMITTED, BY_THE_API, BY_THE_POLICY, REFUSED
 
 _BY_RBAC = "nobody is asked about a {}: who may write one is RBAC's to say"
 _SHELL = {"name": "shell", "image": IMAGE, "command": ["sh"], "targetContainerName": "web"}
@@ -66,12 +66,15 @@ def _rows() -> Iterator[Way]:
     for kind, name in (("Service", "web"), ("Role", "reader"), ("RoleBinding", "reader")):
         yield Way(f"PUT of a new {kind}", _put(kind, name))
     yield Way("a new Pod with a node and a resource version", _stored_already, BY_THE_API)
-    status = _BY_RBAC.format("status")
     for kind, name in (("Pod", "alone"), ("Service", "web"), ("StatefulSet", "db")):
         label = _patched(kind, name, "status", "/metadata/labels", evil)
-        yield Way(f"a label of a {kind}, through its status", label, ADMITTED, status)
-    note = _patched("Ingress", "web", "status", "/metadata/annotations", evil)
-    yield Way("an annotation of an Ingress, through its status", note, ADMITTED, status)
+        yield Way(f"a label of a {kind}, through its status", label, BY_THE_POLICY)
+    for what, kind in (("an Ingress", "Ingress"), ("a Deployment", "Deployment")):
+        note = _patched(kind, "web", "status", "/metadata/annotations", evil)
+        yield Way(f"an annotation of {what}, through its status", note, BY_THE_POLICY)
+    note = _patched("Pod", "alone", "status", "/metadata/annotations", evil)
+    why = "CNI plugins write them there: who may write the status is RBAC's to say"
+    yield Way("an annotation of a Pod, through its status", note, ADMITTED, why)
     for kind, name in (("Deployment", "web"), ("StatefulSet", "db")):
         size = _patched(kind, name, "scale", "/spec/replicas", 7)
         yield Way(
