@@ -153,6 +153,7 @@ def make_loop(settings: Settings, cluster: Cluster, only: str = "") -> Loop:
         cluster,
         settings.gate_namespace,
         lambda policy: evidence.sources(policy.hosts()),
+        lambda of, version: chooser.rendered(of, repositories.mirror(of.source.git), version),
         is_wanted=settings.mirror,
     )
     services = Services(

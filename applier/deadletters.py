@@ -193,6 +193,6 @@ def why_gone(letter: Letter, state: State) -> str:
         return f"{trouble.version.commit} runs instead" if watched else ""
     if trouble.reason.kind is Kind.TRANSIENT or trouble.reason is letter.reason:
         return ""
-    healthy = trouble.reason in (Reason.SOAKING, Reason.NOTHING_RAN)
+    healthy = trouble.reason in (Reason.SOAKING, Reason.NOTHING_RAN, Reason.NOT_AS_RELEASED)
     later = _ORDER.index(trouble.reason.phase) > _ORDER.index(letter.reason.phase)
     return "another try got further" if later or healthy else ""

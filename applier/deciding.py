@@ -102,7 +102,7 @@ def allowed_until(
     """
     When the same evidence will first refuse one of the objects, `now` where it does; None without end.
 
-    Raises `Failure` where that cannot be found out: UNDETERMINED. No cache is asked.
+    Raises `Failure` where that cannot be found out: UNDETERMINED. Nothing decided before is used.
     """
     heard = Heard()
     deadline = Deadline.after(_SECONDS)
@@ -129,7 +129,7 @@ def questions_of(
     *,
     commit: str = "",
 ) -> tuple[Released, list[Question]]:
-    """The release of `objects`, and all that has to be asked of evidence about them. No cache is asked."""
+    """The release of `objects`, and all that has to be asked of evidence about them, found out anew."""
     deadline = Deadline.after(_SECONDS)
     released = look_up(application, verifier.releases, objects, commit, now, deadline)
     found: list[Question] = []
@@ -202,9 +202,12 @@ def _is_native(policy: PolicySet, decision: Decision) -> bool:
         for stage in pipeline.stages
         if stage.manifests is ManifestMode.WARN
     }
-    return all(
-        v.requirement == "manifest" and (v.pipeline, v.stage) in warned for v in decision.violations
-    )
+    return all(_is_of_manifest(v) and (v.pipeline, v.stage) in warned for v in decision.violations)
+
+
+def _is_of_manifest(violation: Violation) -> bool:
+    """What is unmet, or could not be found out: what is said of evidence names an image."""
+    return violation.requirement == "manifest" or not (violation.requirement or violation.image)
 
 
 def _unreleased(problem: Failure, refused: Sequence[tuple[ObjectId, Decision]]) -> Failure:

@@ -132,6 +132,11 @@ class Reason(Enum):
         Kind.BLOCKED,
         "no Pod of ours ran the digest, so there is nothing to pass",
     )
+    NOT_AS_RELEASED = (
+        Phase.WATCH,
+        Kind.BLOCKED,
+        "somebody changed or added a field in scope of the release: never signed for",
+    )
     SIGNING_FAILED = (Phase.SIGN, Kind.TRANSIENT, "the pass could not be stored and read back")
     PASS_REFUSED = (Phase.SIGN, Kind.PERMANENT, "the next stage would not take the pass")
     SIGNER_UNKNOWN = (Phase.SIGN, Kind.PERMANENT, "the key may not sign for the stage")

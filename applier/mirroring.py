@@ -20,6 +20,7 @@ from applier.delivery import Delivery
 from applier.failure import Failure
 from applier.goal import Rendered
 from applier.mirror_name import PREFIX, mirror_name
+from applier.state import State, Version
 from stagepass import log
 from stagepass.digest import Digest, ImageRef
 from stagepass.errors import AttestationError, InputError, Unavailable
@@ -38,6 +39,7 @@ _SECONDS = 30.0
 _SOON = timedelta(seconds=10)
 """A registry's listing may be 2 s old, and the receipt that was just stored not be on it."""
 _LATER = timedelta(hours=1)
+_MAX_OLDER = 2
 _NOWHERE = ImageRef("directory.invalid", "releases", None, None)
 
 Sources = Callable[[PolicySet], Sequence[EvidenceSource]]
@@ -46,9 +48,10 @@ Sources = Callable[[PolicySet], Sequence[EvidenceSource]]
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """For which commit and policy revision, and when to do it again."""
+    """For which versions, the target first, and policy revision, and when to do it again."""
 
-    given: tuple[str, str]
+    versions: tuple[Version, ...]
+    revision: str
     again: datetime
 
 
@@ -56,25 +59,41 @@ class Mirroring:
     """Of all applications; one call at a time for each, which is the caller's to keep."""
 
     def __init__(
-        self, cluster: Cluster, namespace: str, sources: Sources, *, is_wanted: bool
+        self,
+        cluster: Cluster,
+        namespace: str,
+        sources: Sources,
+        rendered: Callable[[Application, Version], Rendered],
+        *,
+        is_wanted: bool,
     ) -> None:
-        """`namespace` is the gate's."""
+        """`namespace` is the gate's; `rendered` gives an older version, or raises `Failure`."""
         self._cluster, self._namespace, self._sources = cluster, namespace, sources
-        self._is_wanted = is_wanted
+        self._rendered, self._is_wanted = rendered, is_wanted
         self._kept: dict[str, _Kept] = {}
         self._told: dict[str, str] = {}
 
     def keep(
-        self, application: Application, verifier: Verifier, target: Rendered, now: datetime
+        self,
+        application: Application,
+        verifier: Verifier,
+        target: Rendered,
+        state: State,
+        now: datetime,
     ) -> None:
-        """Write what admits `target` here, unless that was done lately. Never raises."""
-        given = target.version.commit, verifier.policy.revision
+        """
+        Write what admits `target` here, unless that was done lately. Never raises.
+
+        Until it has passed, what ran before may have to start again, and is kept as well.
+        """
         kept, name = self._kept.get(application.name), application.name
-        is_same = kept is not None and kept.given == given
+        older = to_keep(target.version, state, kept.versions if kept else ())
+        given = (target.version, *older), verifier.policy.revision
+        is_same = kept is not None and (kept.versions, kept.revision) == given
         if not self._is_wanted or (kept is not None and is_same and now < kept.again):
             return
-        self._kept[name] = _Kept(given, now + (_LATER if is_same else _SOON))
-        problem = self._write(application, verifier, target, now)
+        self._kept[name] = _Kept(*given, now + (_LATER if is_same else _SOON))
+        problem = self._write(application, verifier, target, older, now)
         if problem:
             metrics.MIRROR_FAILED.labels(name).inc()
             if self._told.get(name) != problem:
@@ -82,13 +101,24 @@ class Mirroring:
         self._told[name] = problem
 
     def _write(
-        self, application: Application, verifier: Verifier, target: Rendered, now: datetime
+        self,
+        application: Application,
+        verifier: Verifier,
+        target: Rendered,
+        older: Sequence[Version],
+        now: datetime,
     ) -> str:
         """Why it could not be done, "" where it was."""
+        sources = self._sources(verifier.policy)
+        collecting = Collecting(application, verifier, tuple(sources), now)
         try:
-            packed = _packed(application, verifier, self._sources, target, now)
+            packed, left_out = collecting.packed(
+                target, older, lambda version: self._rendered(application, version)
+            )
         except (AttestationError, InputError, Unavailable) as error:
             return str(error)
+        if left_out:
+            log.info("evidence.partly_mirrored", application=application.name, without=left_out)
         key = f"{mirror_name(application)}{SUFFIX}"
         name = f"{PREFIX}{mirror_name(application)}"
         try:
@@ -99,25 +129,65 @@ class Mirroring:
         return ""
 
 
-def _packed(
-    application: Application,
-    verifier: Verifier,
-    sources: Sources,
-    target: Rendered,
-    now: datetime,
-) -> bytes:
-    """Raises what `pack` and the sources raise."""
-    released, questions = questions_of(
-        application, verifier, target.objects, now, commit=target.version.commit
-    )
-    deadline, found = Deadline.after(_SECONDS), tuple(sources(verifier.policy))
-    bundles = set(_proofs(verifier.policy, found, questions, now, deadline))
-    blobs = []
-    if released.signed is not None:
-        bundles |= set(_of_release(application, verifier.policy, found, released.signed, deadline))
+def to_keep(target: Version, state: State, kept: Sequence[Version]) -> tuple[Version, ...]:
+    """
+    Of what ran before `target`, at most two, what passed last first; () once `target` has passed.
+
+    `kept` are the versions that were kept last, their target first. Pods of one before run until the
+    roll-out is over, and are made anew where a node fails.
+    """
+    if state.passed == target:
+        return ()
+    older = kept[1:] if kept and kept[0] == target else ()
+    found = dict.fromkeys((state.passed, *older, state.applied))
+    return tuple(each for each in found if each is not None and each != target)[:_MAX_OLDER]
+
+
+@dataclass(frozen=True, slots=True)
+class Collecting:
+    """Evidence of an application's versions, from `sources`."""
+
+    application: Application
+    verifier: Verifier
+    sources: tuple[EvidenceSource, ...]
+    now: datetime
+
+    def packed(
+        self,
+        target: Rendered,
+        older: Iterable[Version],
+        rendered: Callable[[Version], Rendered],
+    ) -> tuple[bytes, str]:
+        """
+        What admits `target`, and those of `older` that fit; and why others were left out, "" for none.
+
+        Raises what `pack` and the sources raise for the target alone.
+        """
+        bundles, blobs = self._evidence(target)
+        found, left_out = pack(bundles, blobs), []
+        for version in older:
+            try:
+                more, others = self._evidence(rendered(version))
+                found = pack(bundles | more, blobs | others)
+            except (AttestationError, Failure, InputError, Unavailable) as error:
+                left_out.append(f"{version.commit}: {error}")
+                continue
+            bundles, blobs = bundles | more, blobs | others
+        return found, "; ".join(left_out)
+
+    def _evidence(self, target: Rendered) -> tuple[set[tuple[Digest, bytes]], set[bytes]]:
+        """Bundles by what they are about, and blobs. Raises what the sources raise."""
+        application, verifier, sources = self.application, self.verifier, self.sources
+        released, questions = questions_of(
+            application, verifier, target.objects, self.now, commit=target.version.commit
+        )
+        policy, deadline = verifier.policy, Deadline.after(_SECONDS)
+        bundles = set(_proofs(policy, sources, questions, self.now, deadline))
+        if released.signed is None:
+            return bundles, set()
+        bundles |= set(_of_release(application, policy, sources, released.signed, deadline))
         opened = verifier.releases.opened(released.signed, application.stage, deadline)
-        blobs.append(opened.release.data)
-    return pack(bundles, blobs)
+        return bundles, {opened.release.data}
 
 
 def _proofs(

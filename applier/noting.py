@@ -9,9 +9,8 @@ from typing import Protocol
 
 from applier.application import Application
 from applier.backoff import delay
-from applier.drift import Fields
 from applier.failure import Failure, Kind, Reason
-from applier.plan import Plan
+from applier.plan import Fields, Plan
 from applier.records_wishes import Wishes
 from applier.state import State, Trouble, Version
 from applier.store import StateStore

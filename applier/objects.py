@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
 from collections.abc import Iterable
 from typing import Any
 
 from applier.refused import check
 from applier.rules import CRD, FIELD_MANAGER, LABEL, Object
 from stagepass.manifest import ObjectId
-from stagepass.objects import spelled
+from stagepass.objects import label_value, spelled
 
 __all__ = ["FIELD_MANAGER", "LABEL", "apply_order", "check", "label_value", "prepare", "unlabelled"]
-
-_MAX_LABEL = 63
-_PLAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?", re.ASCII)
 
 # A RoleBinding waits for its Role: the API server reads the rules of what is bound (escalation check).
 # Pods wait for the ServiceAccount and for what they mount.
@@ -54,21 +48,6 @@ _WAVES: tuple[frozenset[tuple[str, str]], ...] = (
     ),
 )
 _WAVE_OF = {kind: number for number, wave in enumerate(_WAVES) for kind in wave}
-
-
-def label_value(pipeline: str, stage: str) -> str:
-    """
-    `PIPELINE.STAGE`, in at most 63 characters and never the same for two pairs.
-
-    A pair that is too long, or in which the dot would not tell where one name ends, gets a hash.
-    """
-    text = f"{pipeline}.{stage}"
-    if len(text) <= _MAX_LABEL and _PLAIN.fullmatch(text):
-        return text
-    mark = hashlib.sha256(json.dumps([pipeline, stage]).encode()).hexdigest()[:16]
-    head = re.sub(r"[^a-zA-Z0-9.-]", "-", text)[: _MAX_LABEL - len(mark) - 1].strip(".-")
-    # "_" stands in no plain value, so a name cannot be chosen to look like another's hash.
-    return f"{head}_{mark}" if head else mark
 
 
 def prepare(objects: Iterable[Object], label: str) -> list[dict[str, Any]]:

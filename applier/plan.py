@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from applier.compare import differs
 from applier.failure import Failure, Reason
@@ -12,7 +13,12 @@ from applier.inventory import Entry, Inventory
 from applier.rules import CRD, FIELD_MANAGER, LABEL, Object, Rules, entries, identity, members
 from stagepass.manifest import ObjectId
 
-__all__ = ["PROTECTED", "Plan", "Rules", "plan"]
+__all__ = ["NO_FIELDS", "PROTECTED", "Fields", "Plan", "Rules", "plan"]
+
+Fields = Mapping[ObjectId, tuple[str, ...]]
+"""Paths of fields by object; never a value, which may be a Secret's. () where the object is gone."""
+
+NO_FIELDS: Fields = MappingProxyType({})
 
 PROTECTED = frozenset(
     {
@@ -46,7 +52,7 @@ class Plan:
     prune: tuple[Entry, ...] = ()
     going: tuple[Entry, ...] = ()
     forgotten: tuple[Entry, ...] = ()
-    fields: Mapping[ObjectId, tuple[str, ...]] | None = None
+    fields: Fields | None = None
 
     @property
     def writes(self) -> int:
@@ -122,13 +128,18 @@ def _refuse_owned_by_others(
 
 
 def _other_owner(live: Object, uid: str | None, application: str) -> str | None:
-    """Whose it is, as words, or None if it is ours: by its label, or by the UID we made it with."""
+    """
+    Whose it is, as words, or None if it is ours: by the UID we made it with, else by its label.
+
+    The label is a word that whoever may change the object writes over.
+    """
     metadata = members(live.get("metadata"))
     label = members(metadata.get("labels")).get(LABEL)
-    if label is not None and label != application:
-        return f"owned by the application {label!r}"
-    if label is None and (uid is None or uid != metadata.get("uid")):
-        return "there already, and was not made by us"
+    if uid is None or uid != metadata.get("uid"):
+        if label is None:
+            return "there already, and was not made by us"
+        if label != application:
+            return f"owned by the application {label!r}"
     for owner in entries(metadata.get("ownerReferences")):
         if owner.get("controller") is True:
             return f"owned by the {owner.get('kind')} {owner.get('name')!r}"

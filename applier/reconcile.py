@@ -19,7 +19,7 @@ from applier.applying import Applying, gravest
 from applier.choosing import Choices
 from applier.cluster import Cluster
 from applier.deciding import decide, images_of
-from applier.drift import Drift, forced
+from applier.drift import NOTHING, Drift, forced
 from applier.failure import Failure, Kind, Phase, Reason
 from applier.foreseeing import Latecomers, Standings
 from applier.goal import Chooser, Goal, Rendered
@@ -32,7 +32,7 @@ from applier.noting import Notes, Reporter
 from applier.noting import gravest as most_telling
 from applier.observing import observe
 from applier.passes import Signer
-from applier.plan import Plan
+from applier.plan import Fields, Plan
 from applier.records_checks import with_checks
 from applier.repositories import Repositories
 from applier.rules import Object
@@ -156,7 +156,8 @@ class Reconciler:
         idle = not (planned.writes or planned.going or planned.forgotten)
         owning = replace(state, inventory=owned, apply=application.source.apply_rule)
         if not is_new:
-            drift = self._drift.news(application, target, found, planned, state)
+            revision = verifier.policy.revision
+            drift = self._drift.news(application, target, found, planned, state, revision)
             self._services.reporter.drifted(application, drift, now)
         if not is_new and idle and owning == state:
             return
@@ -170,9 +171,9 @@ class Reconciler:
         if goal.decided is not None and native and application.stage.signed_by:
             images, release = goal.decided.images, goal.decided.release
             self._services.signer.enter(application, verifier.policy, images, now, release)
-        self._services.mirroring.keep(application, verifier, target, now)
-        force = frozenset() if is_new else forced(application, state, planned)
-        state = self._carry_out(application, state, planned, force)
+        self._services.mirroring.keep(application, verifier, target, state, now)
+        mended = (planned, NOTHING) if is_new else forced(application, state, planned, found)
+        state = self._carry_out(application, state, *mended)
         if is_new:
             self._services.soaks.forget(application.name)
             state = replace(state, applied=target.version, applied_at=now, native=native)
@@ -221,7 +222,9 @@ class Reconciler:
         checks = self._services.reporter.wishes(application.name).checks
         seen = with_checks(seen, checks, application, self._services.cluster)
         wanted, passed = watching.required_soak(application), state.passed == target.version
-        soak = watching.looked(soaks.get(application.name), seen, now)
+        differing = self._drift.differing(application, target, found, verifier.policy.revision)
+        judged = differing if state.release else {}
+        soak = watching.looked(soaks.get(application.name), seen, now, judged)
         since = soak.since.replace(microsecond=0) if soak.since else None
         kept = replace(state, healthy_since=since, soak=soak.kept())
         if passed or wanted:
@@ -233,8 +236,8 @@ class Reconciler:
                 watching.judge(seen, soak, timedelta(), now)
             return
         try:
-            watching.judge(seen, soak, wanted, now)
-            kept = self._pass(application, verifier, target, soak, kept, now)
+            watching.judge(seen, soak, wanted, now, judged)
+            kept = self._pass(application, verifier, target, soak, differing, kept, now)
         finally:  # one write for the health and the pass, where both come at once
             self._put(application, kept)
 
@@ -244,6 +247,7 @@ class Reconciler:
         verifier: Verifier,
         target: Rendered,
         soak: Soak,
+        differing: Fields,
         state: State,
         now: datetime,
     ) -> State:
@@ -257,6 +261,7 @@ class Reconciler:
         decided = decide(application, verifier, target.objects, now, commit=commit)
         if not decided.native:
             raise Failure(Reason.NOT_NATIVE, "admitted by an exception, which is never signed for")
+        watching.as_released(differing if decided.release else {})
         if application.stage.signed_by:
             signer, policy, release = self._services.signer, verifier.policy, decided.release
             signer.enter(application, policy, decided.images, now, release)
@@ -287,7 +292,7 @@ class Reconciler:
         if state.native and application.stage.signed_by:
             images = images_of(application, target.objects)
             self._services.signer.enter(application, verifier.policy, images, now, state.release)
-        self._services.mirroring.keep(application, verifier, target, now)
+        self._services.mirroring.keep(application, verifier, target, state, now)
         until = self._standings.until(application, verifier, state, target.objects, now)
         if until != state.admitted_until:
             self._put(application, replace(state, admitted_until=until))

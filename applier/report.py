@@ -14,9 +14,8 @@ from datetime import UTC, datetime
 from applier import metrics
 from applier.application import Application
 from applier.cluster import Cluster
-from applier.drift import Fields
 from applier.failure import Failure, Kind
-from applier.plan import Plan
+from applier.plan import Fields, Plan
 from applier.records import Applications
 from applier.records_box import LetterBox
 from applier.records_fetch import FetchRecord

@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stagepass.manifest import ObjectId
-from stagepass.objects import DOMAIN, Object, entries, is_built_in, is_hollow, members
+from stagepass.objects import (
+    APPLICATION_LABEL,
+    DOMAIN,
+    Object,
+    entries,
+    is_built_in,
+    is_hollow,
+    members,
+)
 from stagepass.stage import NamespacePattern
 
 __all__ = [
@@ -22,7 +30,7 @@ __all__ = [
     "members",
 ]
 
-LABEL = f"{DOMAIN}/application"
+LABEL = APPLICATION_LABEL
 """On everything we apply: `PIPELINE.STAGE`."""
 FIELD_MANAGER = "stagepass-applier"
 

@@ -18,6 +18,7 @@ from applier.health import Health, Status, health, worst
 from applier.health_status import in_progress
 from applier.live import Live
 from applier.passes import Ran
+from applier.plan import NO_FIELDS, Fields
 from applier.pods import pods_health
 from applier.ran import pods_of, ran
 from applier.rules import Object, identity
@@ -29,6 +30,7 @@ from stagepass.policy.source import ServiceAccount
 GAP = timedelta(seconds=90)
 """The longest time between two looks that still counts as unbroken."""
 
+_MAX_SHOWN = 5
 _CHAIN = (
     Resource("", "v1", "Pod", "pods", namespaced=True),
     Resource("apps", "v1", "ReplicaSet", "replicasets", namespaced=True),
@@ -71,28 +73,46 @@ def required_soak(application: Application) -> timedelta:
     return max(soaks, default=timedelta())
 
 
-def looked(soak: Soak, seen: Look, now: datetime) -> Soak:
+def looked(soak: Soak, seen: Look, now: datetime, differing: Fields = NO_FIELDS) -> Soak:
     """
-    The soak after one more look.
+    The soak after one more look, at which `differing` was not as its release says.
 
-    It starts again where a digest begins to run, since only what ran throughout is ever signed for.
+    It starts again where a digest begins to run, since only what ran throughout is ever signed for,
+    and once nothing differs any more.
     """
-    healthy = seen.health.status is Status.CURRENT
+    healthy = seen.health.status is Status.CURRENT and not differing
     late = any(each.ready and digest not in soak.seen for digest, each in seen.ran.items())
     return (Soak() if late else soak).looked(now, healthy, seen.ran, gap=GAP)
 
 
-def judge(seen: Look, soak: Soak, wanted: timedelta, now: datetime) -> None:
-    """Raises `Failure`: UNHEALTHY, PROGRESSING, or SOAKING with the moment it would be over."""
+def judge(
+    seen: Look, soak: Soak, wanted: timedelta, now: datetime, differing: Fields = NO_FIELDS
+) -> None:
+    """Raises `Failure`: UNHEALTHY, PROGRESSING, NOT_AS_RELEASED, or SOAKING with when it is over."""
     state = seen.health
     said = ": ".join(part for part in (state.reason, state.message) if part)
     if state.status is Status.FAILED:
         raise Failure(Reason.UNHEALTHY, said, objects=seen.objects)
     if state.status is not Status.CURRENT:
         raise Failure(Reason.PROGRESSING, said, objects=seen.objects)
+    as_released(differing)
     if not soak.is_over(now, wanted):
         message = f"healthy since {soak.since:%Y-%m-%dT%H:%M:%SZ}, watched for {wanted}"
         raise Failure(Reason.SOAKING, message, wakes=soak.ends(wanted))
+
+
+def as_released(differing: Fields) -> None:
+    """Raises NOT_AS_RELEASED, naming fields and no value: what a pass would move on never ran."""
+    if not differing:
+        return
+    found = {identity(about): paths for about, paths in differing.items()}
+    shown = [f"{name} {path}" for name, paths in found.items() for path in paths]
+    more = f" and {len(shown) - _MAX_SHOWN} more" if len(shown) > _MAX_SHOWN else ""
+    message = (
+        f"not as released: {', '.join(shown[:_MAX_SHOWN])}{more}; undo it, or open it by"
+        " the stage's release.allow"
+    )
+    raise Failure(Reason.NOT_AS_RELEASED, message, objects=list(found))
 
 
 def passing(

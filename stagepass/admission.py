@@ -74,7 +74,7 @@ def judge_object(
     if unknown:
         judged = [judge()] if fields or judging else []
         return combine([*judged, *(_unknown(verifier, place, field) for field in unknown)])
-    content = signed_digest(request.new or {}) if judging else ""
+    content = signed_digest(request.new or {}, created=request.creates) if judging else ""
     if content is None:  # what has no canonical form equals nothing, and is not kept
         return judge()
     key = (

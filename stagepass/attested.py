@@ -18,8 +18,9 @@ from stagepass.evidence import Deadline
 from stagepass.manifest import BUILT_IN, ObjectId
 from stagepass.manifests.compare import differences
 from stagepass.manifests.difference import Difference
+from stagepass.manifests.made import Made
+from stagepass.manifests.metadata import misnamed
 from stagepass.manifests.templates import KINDS as MADE
-from stagepass.manifests.templates import template_differences
 from stagepass.objects import Object
 from stagepass.policy.model import Pipeline, Stage
 from stagepass.policy.releases import Attested, ReleaseRule, Unattested
@@ -46,7 +47,8 @@ class Search:
     """
     The releases of one stage that an object equals, and after that why there are no more.
 
-    `images` are the texts that the object names, without its ephemeral containers. Not thread-safe.
+    `images` are the texts that the object names, without its ephemeral containers; `created` says
+    that the request creates it, `applications` are those whose label it may have. Not thread-safe.
     """
 
     book: ReleaseBook
@@ -55,11 +57,17 @@ class Search:
     rule: ReleaseRule
     document: Object
     images: tuple[str, ...]
+    created: bool
+    applications: frozenset[str] = frozenset()
     failure: Unavailable | None = None
+    _made: Made = field(init=False)
     _compared: dict[Digest, list[Difference]] = field(default_factory=dict)
     _nearest: tuple[Listed, list[Difference]] | None = None
     _others: list[Listed] = field(default_factory=list)
     _invalid: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._made = Made(self.document, self.rule, created=self.created)
 
     def matches(self, now: datetime, deadline: Deadline) -> Iterator[Matched]:
         """
@@ -70,6 +78,7 @@ class Search:
         try:
             needed = self._needed()
             for listed in self.book.listed(self.pipeline, self.stage, now, deadline):
+                deadline.remaining()
                 if not self._speaks_of(listed):
                     continue
                 if not needed <= listed.images:
@@ -131,7 +140,7 @@ class Search:
             return None
 
     def _compare(self, listed: Listed, deadline: Deadline) -> list[Difference] | None:
-        """What differs, None where the release says nothing of it. Raises `Unavailable`."""
+        """What differs, None where the release says nothing of it, or nothing new. Raises `Unavailable`."""
         key = listed.resources.get(self.about, listed.digest)
         if (known := self._compared.get(key)) is not None:
             return known
@@ -142,6 +151,8 @@ class Search:
             return None
         if found is None:
             return None
+        if (wrong := misnamed(self.document, self.applications)) is not None:
+            found = [*(d for d in found if d.path != wrong.path), wrong]
         self._compared[key] = found
         if self._nearest is None or len(found) < len(self._nearest[1]):
             self._nearest = listed, found
@@ -151,10 +162,10 @@ class Search:
         """Of the object that bears its name, or else the nearest of what a template would make."""
         named = opened.release.objects.get(self.about)
         if named is not None:
-            return differences(named, self.document, self.rule)
+            return differences(named, self.document, self.rule, created=self.created)
         nearest: list[Difference] | None = None
-        for owner in opened.nearest_first(self.images):
-            found = template_differences(owner, self.document, self.rule)
+        for digest, owner in opened.nearest_first(self.images):
+            found = self._made.differences(digest, owner)
             if found == []:
                 return found
             if found is not None and (nearest is None or len(found) < len(nearest)):

@@ -27,11 +27,17 @@ from stagepass.release.store import DirectoryBlobs
 _FOLDER = re.compile(r"sha256-[0-9a-f]{64}", re.ASCII)
 _BLOB = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _SHARE = 32
+_LARGEST = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`entries` files and `size` bytes; beyond two processes, each may add a sixteenth to them."""
+    """
+    `entries` files and `size` bytes; beyond two processes, each may add a sixteenth to them.
+
+    One file may take a quarter of `size`; while room is made for one of over a thirty-second, the rest
+    of it may come on top.
+    """
 
     entries: int = 50_000
     size: int = 512 << 20
@@ -77,6 +83,13 @@ class EvidenceCache:
         _touch(str(self._blobs.path(digest)))
         return data
 
+    def holds_blob(self, digest: Digest) -> bool:
+        """Whether there is a file for it; whether it is whole is found by reading it."""
+        try:
+            return self._blobs.path(digest).is_file()
+        except OSError:
+            return False
+
     def keep(self, digest: Digest, bundles: Sequence[bytes]) -> None:
         """
         Write each bundle, whole or not at all, while there is room. Never raises.
@@ -112,8 +125,12 @@ class EvidenceCache:
         Whether `size` bytes more may be written.
 
         Each sweep brings a thirty-second of the limits to spend, also while it runs; it leaves four
-        free, since each of two processes may spend one unseen and then another.
+        free, since each of two processes may spend one unseen and then another. For a larger file it
+        brings what that takes, and leaves so much more.
         """
+        if size > self._limits.size // _LARGEST:
+            return False
+        share = self._limits.size // _SHARE
         with self._lock:
             self._entries_left -= 1
             self._size_left -= size
@@ -121,16 +138,20 @@ class EvidenceCache:
                 return True
             if self._sweep is not None and self._sweep.is_alive():
                 return False
-            self._sweep = threading.Thread(target=self._make_room, name="evidence", daemon=True)
+            more = (max(0, size - share),)
+            self._sweep = threading.Thread(
+                target=self._make_room, args=more, name="evidence", daemon=True
+            )
             self._sweep.start()
             self._entries_left = self._limits.entries // _SHARE - 1
-            self._size_left = self._limits.size // _SHARE - size
+            self._size_left = max(share, size) - size
             return self._entries_left >= 0 and self._size_left >= 0
 
-    def _make_room(self) -> None:
+    def _make_room(self, more: int) -> None:
         entries, left = (
             most - 4 * most // _SHARE for most in (self._limits.entries, self._limits.size)
         )
+        left -= more
         try:
             for file in sorted(_files(self._root), reverse=True):
                 entries, left = entries - 1, left - file.size

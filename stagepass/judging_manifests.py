@@ -20,8 +20,10 @@ from stagepass.evidence import Deadline
 from stagepass.judging_images import judge_each
 from stagepass.manifest import ImageField
 from stagepass.manifests.metadata import EXEMPT
-from stagepass.objects import Object, members
+from stagepass.objects import Object, label_value, members
 from stagepass.policy.model import Pipeline, PolicySet, Stage
+from stagepass.policy.outlook import Question
+from stagepass.policy.refusals import not_known, places_at
 from stagepass.policy.releases import NO_CLAIMS, Claim, ManifestMode, ReleaseRule, Unattested
 from stagepass.predicates.members import BREAK_GLASS
 from stagepass.review import AdmissionRequest
@@ -74,7 +76,7 @@ def judge_manifest(
     added = [f for f in fields if is_pod and f.slot[0] == _EPHEMERAL]
     own = tuple(f for f in fields if f not in added)
     document = _without_added(request.new or {}) if is_pod else request.new or {}
-    case = _Case(verifier, place, document, own, now, deadline)
+    case = _Case(verifier, place, document, own, request.creates, now, deadline)
     required = [s for s in scopes if s.stage.manifests is ManifestMode.REQUIRED]
     warned = [s for s in scopes if s not in required]
     concerned = [s for s in required if case.is_of(s.pipeline)]
@@ -90,13 +92,15 @@ class _Outcome:
     """
     What is known of the manifest at one stage, and what is decided about its release.
 
-    `whole` is about every image of the release, `others` about each that the object has not itself.
+    `whole` is about every image of the release, `others` about each that the object has not itself;
+    `asked` is what was judged for that, told to whom listens only where it counts.
     """
 
     scope: Scope
     claim: Claim
     whole: Decision | None = None
     others: tuple[Decision, ...] = ()
+    asked: tuple[Question, ...] = ()
     is_unknown: bool = False
 
 
@@ -108,6 +112,7 @@ class _Case:
     place: Place
     document: Object
     fields: tuple[ImageField, ...]
+    created: bool
     now: datetime
     deadline: Deadline
 
@@ -124,10 +129,12 @@ class _Case:
         search = self._search(scope)
         first: _Outcome | None = None
         for match in search.matches(self.now, self.deadline):
-            judged = self._release(scope, match)
+            asked: list[Question] = []
+            trying = replace(self, verifier=self.verifier.telling(asked.append))
+            judged = trying.release(scope, match)
             others = (d for i, d in judged.items() if (i.name, i.digest) not in self._own())
             whole = combine(list(judged.values()))
-            found = _Outcome(scope, match.claim, whole, tuple(others))
+            found = _Outcome(scope, match.claim, whole, tuple(others), tuple(asked))
             if _admits(whole):
                 return found
             first = first or found
@@ -152,7 +159,10 @@ class _Case:
         """The object's own images, each under what is known, and those it was released with."""
         claims = {outcome.scope.pipeline.name: outcome.claim for outcome in outcomes}
         unknown = {o.scope.pipeline.name for o in outcomes if o.is_unknown}
-        own = [_not_known(each, unknown) for each in self._each(self.fields, claims)]
+        own = [not_known(each, unknown) for each in self._each(self.fields, claims)]
+        for outcome in outcomes:
+            if _admits(outcome.whole) or not self._is_excused(outcome, own):
+                self.verifier.tell(outcome.asked)
         others = [
             each
             for outcome in outcomes
@@ -168,17 +178,27 @@ class _Case:
         Images that it has nevertheless are judged as well, each on its own.
         """
         own = self._each(self.fields, NO_CLAIMS)
-        others = [o.whole for o in outcomes if o.whole is not None]
-        if admitted := [each for each in others if _admits(each)]:
-            return [*own, admitted[0]]
+        if admitted := [o for o in outcomes if _admits(o.whole)]:
+            outcomes = admitted[:1]
+        for outcome in outcomes:
+            self.verifier.tell(outcome.asked)
+        whole = [o.whole for o in outcomes if o.whole is not None]
+        if admitted:
+            return [*own, *whole]
         refused = [
             _refused(o.scope, o.claim, is_unknown=o.is_unknown)
             for o in outcomes
             if isinstance(o.claim, Unattested)
         ]
-        found = [*others, *refused]
-        # What one stage does not hold, another that could not be asked might.
-        unknown = [each for each in found if each.answer is Answer.UNDETERMINED]
+        found = [*whole, *refused]
+        # What one stage does not hold, another that could not be asked might; one that only warns
+        # must not answer for one that enforces.
+        strictest = max((each.enforcement for each in found), default=Enforcement.ENFORCE)
+        unknown = [
+            replace(each, enforcement=strictest)
+            for each in found
+            if each.answer is Answer.UNDETERMINED
+        ]
         return [*own, *(unknown or found)]
 
     def added(self, field: ImageField, required: Sequence[Scope]) -> list[Decision]:
@@ -192,7 +212,8 @@ class _Case:
             scope.pipeline.name: claim for scope in required if _is_of(scope.pipeline, field)
         }
         judged = self._each([field], known)
-        return judged if known else [*judged, *(_refused(scope, claim) for scope in required[:1])]
+        strictest = sorted(required, key=lambda scope: scope.stage.enforcement)[-1:]
+        return judged if known else [*judged, *(_refused(scope, claim) for scope in strictest)]
 
     def _is_excused(self, outcome: _Outcome, own: Sequence[Decision]) -> bool:
         """
@@ -206,10 +227,12 @@ class _Case:
 
     def _search(self, scope: Scope) -> Search:
         images = tuple(dict.fromkeys(field.image for field in self.fields))
-        books, rule = self.verifier.releases, scope.rule
-        return Search(books, scope.pipeline, scope.stage, rule, self.document, images)
+        books, of = self.verifier.releases, (scope.pipeline, scope.stage, scope.rule)
+        places = places_at(self.verifier.policy, self.place)
+        applications = frozenset(label_value(*each) for each in places)
+        return Search(books, *of, self.document, images, self.created, applications)
 
-    def _release(self, scope: Scope, match: Matched) -> dict[ImageRef, Decision]:
+    def release(self, scope: Scope, match: Matched) -> dict[ImageRef, Decision]:
         """All images of the release, where it says they run."""
         texts = [ImageField("", ("release", str(i)), str(i)) for i in match.images]
         judged = self._each(texts, {scope.pipeline.name: match.claim})
@@ -247,8 +270,8 @@ def _is_broken(decision: Decision, pipeline: str) -> bool:
     return _admits(decision) and (pipeline, BREAK_GLASS) in by
 
 
-def _admits(decision: Decision) -> bool:
-    return decision.answer is Answer.ADMITTED
+def _admits(decision: Decision | None) -> bool:
+    return decision is not None and decision.answer is Answer.ADMITTED
 
 
 def _without_added(pod: Object) -> Object:
@@ -265,20 +288,3 @@ def _refused(scope: Scope, claim: Unattested, *, is_unknown: bool = False) -> De
     violation = Violation(claim.path, "", *where, requirement, claim.code, claim.message, claim.fix)
     answer = Answer.UNDETERMINED if is_unknown else Answer.DENIED
     return Decision(answer, scope.stage.enforcement, places=(where,), violations=(violation,))
-
-
-def _not_known(decision: Decision, pipelines: set[str]) -> Decision:
-    """
-    What could not be read is no denial: if nothing else is missing, the answer is not known.
-
-    Break-glass has been looked for by then, and would have admitted.
-    """
-    mine = [
-        v for v in decision.violations if v.requirement == "manifest" and v.pipeline in pipelines
-    ]
-    if not mine:
-        return decision
-    rest = [v for v in decision.violations if v not in mine]
-    answer = Answer.DENIED if rest and decision.answer is Answer.DENIED else Answer.UNDETERMINED
-    told = (replace(v, requirement="") for v in mine)
-    return replace(decision, answer=answer, violations=tuple(sorted({*rest, *told})))

@@ -23,24 +23,32 @@ from stagepass.release.store import ReleaseSource
 
 _LOOK_SECONDS = 0.5
 _MAX_FILES = 200
+_MAX_HELD = 64 << 20
 
 _Mark = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A packed file as it was when it was `mark`ed (inode, time, size); `problem` where it is none."""
+    """
+    A packed file as it was when it was `mark`ed (inode, time, size).
+
+    `problem` where nothing is held of it; then `size` is what it would take, in bytes, if there were room.
+    """
 
     mark: _Mark
     evidence: PackedEvidence
     problem: str = ""
+    size: int = 0
 
 
 class Mirror:
     """
     All `*.evidence` files of `root`, read again when they change; an `EvidenceSource` and `Blobs`.
 
-    Thread-safe. A file that cannot be read hides none of the others.
+    Thread-safe. A file that cannot be read hides none of the others. All together hold at most 64 MiB
+    of memory, twice that while they change: in the order of names, a file for which there is no room is
+    one that cannot be read. A name that sorts first can so hide others, as whoever may write them can.
     """
 
     def __init__(self, root: Path) -> None:
@@ -107,17 +115,25 @@ class Mirror:
             # What was read is verified anyhow, and an unmounted volume takes none of it back.
             self._failure = f"{self._root}: {error.strerror}"
             return
-        files = {name: self._read(name) for name in names}
+        files: dict[str, _File] = {}
+        room = _MAX_HELD
+        for name in names:
+            files[name] = file = self._read(name, room)
+            room -= 0 if file.problem else file.size
         problems = [f"{self._root / name}: {f.problem}" for name, f in files.items() if f.problem]
         self._files, self._failure = files, next(iter(problems), "")
 
-    def _read(self, name: str) -> _File:
+    def _read(self, name: str, room: int) -> _File:
+        """What does not fit into `room`, in bytes, is unpacked once, and again when there is enough."""
         path, known = self._root / name, self._files.get(name)
         try:
             stat = path.stat()
             mark = stat.st_ino, stat.st_mtime_ns, stat.st_size
             if known is not None and known.mark == mark:
-                return known
+                if known.size > room:
+                    return _without_room(mark, known.size)
+                if not known.problem or not known.size:
+                    return known
             if not path.is_file():  # opening a pipe would wait for a writer
                 return _File(mark, PackedEvidence(), "not a regular file")
             with path.open("rb") as file:
@@ -125,9 +141,16 @@ class Mirror:
         except OSError as error:
             return _File((0, 0, 0), PackedEvidence(), error.strerror or "unreadable")
         try:
-            return _File(mark, unpack(data))
+            evidence = unpack(data)
         except InputError as error:
             return _File(mark, PackedEvidence(), error.message)
+        size = evidence.size
+        return _without_room(mark, size) if size > room else _File(mark, evidence, size=size)
+
+
+def _without_room(mark: _Mark, size: int) -> _File:
+    problem = f"with it, the mirror would hold over {_MAX_HELD} bytes"
+    return _File(mark, PackedEvidence(), problem, size)
 
 
 def _is_packed(name: str) -> bool:

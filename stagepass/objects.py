@@ -7,6 +7,8 @@ Pure, and shared: the applier sends objects in this spelling, a release is made 
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -17,6 +19,8 @@ from stagepass.manifest import ObjectId
 Object = Mapping[str, Any]
 
 DOMAIN = "stagepass.dev"
+APPLICATION_LABEL = f"{DOMAIN}/application"
+"""On everything that an applier applies: whose it is, as `label_value` writes it."""
 
 # Groups of Kubernetes projects that are served by CRDs, whatever their name looks like.
 _AROUND = {"gateway.networking.k8s.io", "snapshot.storage.k8s.io", "policy.networking.k8s.io"}
@@ -27,6 +31,25 @@ _NAMESPACE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 # A name becomes part of a URL: the API server takes no other characters out of one.
 _NOT_IN_NAME = re.compile(r"[/%\x00-\x20\x7f?#\\]")
 _MAX_NAME = 253
+_MAX_LABEL = 63
+_PLAIN_LABEL = re.compile(
+    r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?", re.ASCII
+)
+
+
+def label_value(pipeline: str, stage: str) -> str:
+    """
+    `PIPELINE.STAGE`, in at most 63 characters and never the same for two pairs.
+
+    A pair that is too long, or in which the dot would not tell where one name ends, gets a hash.
+    """
+    text = f"{pipeline}.{stage}"
+    if len(text) <= _MAX_LABEL and _PLAIN_LABEL.fullmatch(text):
+        return text
+    mark = hashlib.sha256(json.dumps([pipeline, stage]).encode()).hexdigest()[:16]
+    head = re.sub(r"[^a-zA-Z0-9.-]", "-", text)[: _MAX_LABEL - len(mark) - 1].strip(".-")
+    # "_" stands in no plain value, so a name cannot be chosen to look like another's hash.
+    return f"{head}_{mark}" if head else mark
 
 
 def is_built_in(group: str) -> bool:

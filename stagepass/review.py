@@ -33,6 +33,11 @@ class AdmissionRequest:
     new: Mapping[str, Any] | None
     old: Mapping[str, Any] | None
 
+    @property
+    def creates(self) -> bool:
+        """Whether nothing is stored yet; what the object says of that is its author's."""
+        return self.operation != "UPDATE"
+
     @classmethod
     def parse(cls, data: bytes) -> AdmissionRequest:
         """From the body of a review. Raises `InputError`: not JSON, not v1, or a member of a wrong type."""

@@ -11,7 +11,7 @@ prove.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
@@ -84,11 +84,16 @@ class Verifier:
         """
         The same verifier; `hear` is told, by several threads, of all that it judges.
 
-        Of each image the last is on all evidence. Of what a cache answers it hears nothing; with
-        `cached` False none does.
+        Of each image the last is on all evidence. Of what a cache answers it hears nothing: without
+        `cached` it starts with an empty one, and hears of each image under each claim.
         """
-        cache, objects = (self._cache, self._objects) if cached else (None, None)
+        cache, objects = (self._cache, self._objects) if cached else (DecisionCache(), None)
         return Verifier(self.policy, self._given, cache, self._store, objects, hear, self.releases)
+
+    def tell(self, questions: Iterable[Question]) -> None:
+        """Whoever hears of what is judged here of these as well, which `telling` told another."""
+        for question in questions:
+            self._hear(question)
 
     def decide(
         self,

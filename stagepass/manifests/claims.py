@@ -18,21 +18,24 @@ from stagepass.objects import Object, entries, members
 _ORDINAL = r"(0|[1-9][0-9]{0,9})"
 
 
-def expected(owner: Object, live: Object) -> dict[str, Any] | None:
-    """The claim that is made of `owner` under the name of `live`; None if none is."""
+def expected(owner: Object, live: Object) -> Iterator[dict[str, Any]]:
+    """
+    Every claim that may be made of `owner` under the name of `live`.
+
+    There may be several: the name of a Pod and that of its volume may both hold a `-`.
+    """
     metadata = members(live.get("metadata"))
     name, namespace = metadata.get("name"), members(owner.get("metadata")).get("namespace")
     if not isinstance(name, str) or metadata.get("namespace") != namespace:
-        return None
+        return
     for found, spec in (*_of_set(owner, name), *_of_pods(owner, name)):
         kept = {key: found[key] for key in ("labels", "annotations") if found.get(key)}
-        return {
+        yield {
             "apiVersion": "v1",
             "kind": "PersistentVolumeClaim",
             "metadata": {**kept, "name": name, "namespace": namespace},
             "spec": spec,
         }
-    return None
 
 
 def _of_set(owner: Object, name: str) -> Iterator[tuple[Object, Any]]:

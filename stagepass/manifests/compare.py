@@ -30,23 +30,27 @@ _APART = ("metadata", "status")
 _NO_TIME = b'"creationTimestamp":null'
 
 
-def differences(attested: Object, live: Object, rule: ReleaseRule) -> list[Difference]:
+def differences(
+    attested: Object, live: Object, rule: ReleaseRule, *, created: bool = True
+) -> list[Difference]:
     """
     Where `live` is not what `attested` says, in document order, at most 100; [] where it is.
 
     `attested` is an object of a verified release, in the spelling of `stagepass.objects`; `live` as the
-    API server shows it to a webhook, defaults filled in. Raises `InputError` where `attested` is none.
+    API server shows it to a webhook, defaults filled in. With `created` it is not stored yet, so it
+    chooses no node and no volume: whoever asks knows that, `resourceVersion` is its author's word.
+    Raises `InputError` where `attested` is none.
     """
-    return of_kind(attested, live, Allowed.of(rule, kind_of(attested)))
+    return of_kind(attested, live, Allowed.of(rule, kind_of(attested)), created=created)
 
 
-def of_kind(attested: Object, live: Object, allowed: Allowed) -> list[Difference]:
+def of_kind(attested: Object, live: Object, allowed: Allowed, *, created: bool) -> list[Difference]:
     """`differences`, with what is opened already known."""
     kind = kind_of(attested)
     if type(live) is not dict:
         return [Difference("", quoted(live), quoted(dict(attested)))]
     secret = _SECRET in (kind, ("", live.get("kind")))
-    walk = Walk(allowed, created=_is_new(live), nulls=not is_built_in(kind[0]), secret=secret)
+    walk = Walk(allowed, created=created, nulls=not is_built_in(kind[0]), secret=secret)
     want, have = _without_status(attested), _without_status(live)
     # A list or a text in its place is a difference of its own; a map that is missing is an empty one.
     if isinstance(have.get("metadata"), dict | None):
@@ -65,17 +69,17 @@ def unchanged(old: Object, new: Object) -> bool:
     """
     Whether an update leaves all that is signed as it was, whatever that is.
 
-    It may change `status`, the ignored metadata, what the closed lists of labels and annotations
-    name, and the size of a ReplicaSet. Raises `InputError` where one is no object.
+    It may change `status`, the ignored metadata, what the closed list of annotations names, and
+    the size of a ReplicaSet. Raises `InputError` where one is no object.
     """
     if not (isinstance(old.get("metadata"), dict) and isinstance(new.get("metadata"), dict)):
         return False
     return is_equal(_signed(old), _signed(new))
 
 
-def signed_digest(source: Object) -> Digest | None:
+def signed_digest(source: Object, *, created: bool = True) -> Digest | None:
     """
-    Of all that comparing looks at: two objects with one digest have the same `differences`.
+    Of all that comparing looks at: two objects with one digest have the same `differences`, `created` alike.
 
     None for what has no canonical form. Raises `InputError` where it is no object.
     """
@@ -83,7 +87,7 @@ def signed_digest(source: Object) -> Digest | None:
     if not isinstance(about, dict):
         return None
     uid = _uid(source) if kind_of(source) == _JOB else ""
-    found = [_without_metadata(source), metadata.compared(about), uid, _is_new(source)]
+    found = [_without_metadata(source), metadata.compared(about), uid, created]
     try:
         written = orjson.dumps(found, option=orjson.OPT_SORT_KEYS)
     except TypeError:
@@ -106,11 +110,6 @@ def _without_status(source: Object) -> dict[str, Any]:
 
 def _uid(source: Object) -> Any:
     return members(source.get("metadata")).get("uid")
-
-
-def _is_new(source: Object) -> bool:
-    """Whether it is not stored yet: an API server creates nothing that names a resource version."""
-    return not members(source.get("metadata")).get("resourceVersion")
 
 
 def _without_metadata(source: Object) -> dict[str, Any]:

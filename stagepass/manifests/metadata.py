@@ -7,7 +7,8 @@ not compared, nor is `generateName`: an object has its name when the gate sees i
 the controllers.
 
 A label or annotation that the release does not set is allowed only where it stands here, by kind and
-with a value of the form that is written here. They are also what an update may change freely.
+with a value of the form that is written here. An update may change these annotations freely. A label
+it may not: by it an applier knows its objects.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from stagepass.manifest import EACH, Path
+from stagepass.manifests.difference import Difference, quoted
 from stagepass.manifests.fields import Frame, MemberRule
-from stagepass.objects import DOMAIN, Object, members
+from stagepass.objects import APPLICATION_LABEL, Object, members
 from stagepass.policy.releases import Kind
 
 IGNORED = {
@@ -32,6 +34,7 @@ EXEMPT = frozenset({("", "ConfigMap", "kube-root-ca.crt")})
 _DIGITS = r"[0-9]{1,19}"
 _WORD = r"[A-Za-z0-9._-]{1,63}"
 _TRUE = "true|yes"
+_LIST = r"\[.*\]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +60,11 @@ def _in(*kinds: Kind) -> frozenset[Kind]:
 _DEPLOYMENTS = _in(("apps", "Deployment"), ("apps", "ReplicaSet"))
 _DAEMON_SET = _in(("apps", "DaemonSet"))
 _CLAIM = _in(("", "PersistentVolumeClaim"))
+_AUTOSCALER = _in(("autoscaling", "HorizontalPodAutoscaler"))
 
 LABELS: Mapping[str, Written] = {
-    f"{DOMAIN}/application": Written(_WORD),  # the applier: whose object it is
+    # The applier: whose object it is. Which words these are in a place, `misnamed` asks.
+    APPLICATION_LABEL: Written(_WORD),
 }
 ANNOTATIONS: Mapping[str, Written] = {
     # kubectl apply: what it applied last. The API server reads none of it.
@@ -77,6 +82,10 @@ ANNOTATIONS: Mapping[str, Written] = {
     "volume.kubernetes.io/storage-provisioner": Written("[A-Za-z0-9./-]{1,253}", _CLAIM),
     "volume.beta.kubernetes.io/storage-provisioner": Written("[A-Za-z0-9./-]{1,253}", _CLAIM),
     "volume.kubernetes.io/selected-node": Written("[a-z0-9.-]{1,253}", _CLAIM),
+    # The API server: the status of an autoscaler, where it is read as autoscaling/v1. `metrics` and
+    # `behavior`, which stand beside them, are of its spec.
+    "autoscaling.alpha.kubernetes.io/conditions": Written(_LIST, _AUTOSCALER),
+    "autoscaling.alpha.kubernetes.io/current-metrics": Written(_LIST, _AUTOSCALER),
     # The Job controller, until 1.26.
     "batch.kubernetes.io/job-tracking": Written("", _in(("batch", "Job"))),
 }
@@ -125,8 +134,20 @@ def unmarked(source: Object, kind: Kind) -> dict[str, Any]:
     """The metadata that only people and appliers change."""
     metadata = compared(source.get("metadata"))
     metadata.pop("finalizers", None)
-    for name, words in (("labels", LABELS), ("annotations", ANNOTATIONS)):
-        found = metadata[name]
-        if isinstance(found, dict):
-            metadata[name] = {k: v for k, v in found.items() if not listed(words, kind, k, v)}
+    found = metadata["annotations"]
+    if isinstance(found, dict):
+        kept = {k: v for k, v in found.items() if not listed(ANNOTATIONS, kind, k, v)}
+        metadata["annotations"] = kept
     return metadata
+
+
+def misnamed(source: Object, applications: frozenset[str]) -> Difference | None:
+    """The applier's label where it names none of `applications`; None where it does, or is not there."""
+    labels = members(members(source.get("metadata")).get("labels"))
+    if APPLICATION_LABEL not in labels:
+        return None
+    value = labels[APPLICATION_LABEL]
+    if isinstance(value, str) and value in applications:
+        return None
+    want = " or ".join(map(quoted, sorted(applications)))
+    return Difference(f"metadata.labels[{APPLICATION_LABEL}]", quoted(value), want)

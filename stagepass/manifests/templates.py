@@ -18,7 +18,7 @@ A pointer of the allow-list that leads below the owner's template holds for what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -59,24 +59,42 @@ KINDS = frozenset({_POD, _REPLICA_SET, _JOB, _CLAIM})
 """The kinds whose objects may be made from a template."""
 
 
-def template_differences(owner: Object, live: Object, rule: ReleaseRule) -> list[Difference] | None:
+def template_differences(
+    owner: Object, live: Object, rule: ReleaseRule, *, created: bool = True
+) -> list[Difference] | None:
     """
     Where `live` is not what a controller makes of `owner`, an object of a verified release.
 
     [] where it is; None where it could not be made of it, whatever it holds: another kind, namespace
-    or name. Paths are those of `live`.
+    or name. Paths are those of `live`; `created` as in `differences`.
     """
-    owner_kind = kind_of(owner)
-    kind = kind_of(live)
-    found: tuple[Maker | None, Path | None] = (claims.expected, None)
-    if kind != _CLAIM:
-        found = _MAKERS.get((kind, owner_kind), (None, None))
-    maker, path = found
-    expected = maker(owner, live) if maker else None
-    if expected is None:
-        return None
+    made = expected(owner, live, rule)
+    return _nearest(of_kind(each, live, allow, created=created) for each, allow in made)
+
+
+def expected(owner: Object, live: Object, rule: ReleaseRule) -> Iterator[tuple[Object, Allowed]]:
+    """What a controller may have made of `owner` under the name of `live`, and what is open there."""
+    owner_kind, kind = kind_of(owner), kind_of(live)
+    if kind == _CLAIM:
+        own = Allowed.of(rule, kind)
+        yield from ((claim, own) for claim in claims.expected(owner, live))
+        return
+    maker, path = _MAKERS.get((kind, owner_kind), (None, ()))
+    found = maker(owner, live) if maker else None
+    if found is None:
+        return
     own = Allowed.of(rule, kind)
     pointers = (*own.pointers, *_ALWAYS.get(kind, ()))
-    if path is not None:
-        pointers += allowed.below(Allowed.of(rule, owner_kind).pointers, path)
-    return of_kind(expected, live, replace(own, pointers=pointers))
+    pointers += allowed.below(Allowed.of(rule, owner_kind).pointers, path)
+    yield found, replace(own, pointers=pointers)
+
+
+def _nearest(compared: Iterable[list[Difference]]) -> list[Difference] | None:
+    """The first without differences, else the first with the fewest; None of none."""
+    nearest: list[Difference] | None = None
+    for found in compared:
+        if not found:
+            return found
+        if nearest is None or len(found) < len(nearest):
+            nearest = found
+    return nearest

@@ -26,7 +26,7 @@ from stagepass.policy.entry import entry_edges
 from stagepass.policy.evaluate import evaluate
 from stagepass.policy.model import PolicySet, Stage
 from stagepass.policy.passes import pass_edges
-from stagepass.policy.releases import Claim
+from stagepass.policy.releases import Attested, Claim
 from stagepass.policy.requirements import approval_edges, attestation_edges
 from stagepass.policy.windows import Window
 from stagepass.predicates.members import APPROVAL, STAGE_PASSED
@@ -138,6 +138,7 @@ def _edges(question: Question) -> Iterator[datetime]:
     found = [policy.expires, *(exemption.expires for exemption in policy.exempt)]
     if policy.revocations is not None:
         found.append(policy.revocations.expires)
+    found += [claim.until for claim in question.claims.values() if isinstance(claim, Attested)]
     used = {attestation.key_id for attestation in attestations}
     for _, key in policy.all_keys():
         if key.public.id in used:

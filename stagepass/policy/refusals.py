@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from stagepass.clock import format_time
@@ -73,3 +74,20 @@ def exempted(policy: PolicySet, place: Place, exemption: Exemption, now: datetim
         notices=(f"exempt until {until}: {exemption.reason}",),
         valid_until=now,
     )
+
+
+def not_known(decision: Decision, pipelines: set[str]) -> Decision:
+    """
+    What could not be read is no denial: if nothing else is missing, the answer is not known.
+
+    Break-glass has been looked for by then, and would have admitted.
+    """
+    mine = [
+        v for v in decision.violations if v.requirement == "manifest" and v.pipeline in pipelines
+    ]
+    if not mine:
+        return decision
+    rest = [v for v in decision.violations if v not in mine]
+    answer = Answer.DENIED if rest and decision.answer is Answer.DENIED else Answer.UNDETERMINED
+    told = (replace(v, requirement="") for v in mine)
+    return replace(decision, answer=answer, violations=tuple(sorted({*rest, *told})))

@@ -35,6 +35,10 @@ class ReleaseStore(EvidenceSource, Blobs, Protocol):
         """Keep bundles that verified for `digest`. Never raises."""
         ...
 
+    def holds_blob(self, digest: Digest) -> bool:
+        """Whether it seems to have the objects of a release. Never raises."""
+        ...
+
     def keep_blob(self, data: bytes) -> None:
         """Keep the objects of a release. Never raises."""
         ...
@@ -62,8 +66,8 @@ class ReleaseBook:
     ) -> Iterator[Listed]:
         """
         Every release of the stage that counts: those that are open, then what the sources list
-        besides, and last those that are known and would have to be read; what lies in a directory or
-        mirror is read there before the next source is asked.
+        besides, and last those that are known and would have to be read; what lies in the store, a
+        directory or mirror is read there before the next source is asked.
 
         A caller stops when it has what it wants, so nothing is asked for what is known; and a new
         release is found before fifty old ones are read. Raises `Unavailable` at the end, where a source
@@ -88,10 +92,11 @@ class ReleaseBook:
                     here.add(each.signature)
             except Unavailable as error:
                 failures.append(error)
-            if not source.is_remote and source.blobs is not self._store:
-                here -= done  # the store may hold bundles without their objects
-                yield from (each for each in counting if each.signature in here)
-                done |= here
+            if not source.is_remote:
+                here -= done
+                near = [e for e in counting if e.signature in here and self._reads(source, e)]
+                yield from near
+                done |= {each.signature for each in near}
         yield from (each for each in counting if each.signature not in done)
         if failures:
             raise failures[0]
@@ -105,6 +110,13 @@ class ReleaseBook:
     def opened(self, release: Listed, stage: Stage, deadline: Deadline) -> Opened:
         """With its objects. Raises `Unavailable`; `AttestationError` where they are not what is signed."""
         return self._shelf.opened(release, lambda: self._blob(release, stage, deadline), deadline)
+
+    def _reads(self, source: ReleaseSource, release: Listed) -> bool:
+        """The store may hold bundles without their objects, which a registry would be asked for."""
+        store = self._store
+        if store is None or source.blobs is not store:
+            return True
+        return store.holds_blob(release.statement.objects)
 
     def _asked(self, stage: Stage) -> list[ReleaseSource]:
         """Without registries, where the policy names no repository."""

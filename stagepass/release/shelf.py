@@ -25,21 +25,26 @@ PATIENCE_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A release with its objects, and apart those that run images: each with the images it runs."""
+    """A release with its objects, and apart those that run images: images, canonical digest, object."""
 
     release: Release
-    owners: tuple[tuple[frozenset[str], Object], ...]
+    owners: tuple[tuple[frozenset[str], Digest, Object], ...]
 
     @classmethod
     def of(cls, release: Release) -> Opened:
         """Of a release that was checked whole."""
-        found = [(_images(about, each), each) for about, each in release.objects.items()]
-        return cls(release, tuple((images, each) for images, each in found if images))
+        digests = (resource.digest for resource in release.statement.resources)
+        found = [
+            (_images(about, each), digest, each)
+            for (about, each), digest in zip(release.objects.items(), digests, strict=True)
+        ]
+        return cls(release, tuple(each for each in found if each[0]))
 
-    def nearest_first(self, images: Collection[str]) -> list[Object]:
-        """The objects that run images; those first that run nothing but `images`."""
+    def nearest_first(self, images: Collection[str]) -> list[tuple[Digest, Object]]:
+        """The objects that run images, by digest; those first that run nothing but `images`."""
         wanted = frozenset(images)
-        return [each for _, each in sorted(self.owners, key=lambda owner: not owner[0] <= wanted)]
+        ordered = sorted(self.owners, key=lambda owner: not owner[0] <= wanted)
+        return [(digest, each) for _, digest, each in ordered]
 
 
 class Shelf:

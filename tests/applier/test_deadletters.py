@@ -95,6 +95,7 @@ def test_a_redrive_counts_once() -> None:
         (State(applied=BAD, trouble=trouble(Reason.PROGRESSING)), False),
         (State(applied=BAD, trouble=trouble(Reason.SOAKING)), True),
         (State(applied=BAD, trouble=trouble(Reason.NOTHING_RAN)), True),
+        (State(applied=BAD, trouble=trouble(Reason.NOT_AS_RELEASED)), True),
         (State(applied=GOOD, trouble=trouble(Reason.SOAKING, GOOD)), True),  # taken back
         (State(trouble=trouble(Reason.PROGRESSING, NEW)).overtaken(BAD, NEW, NOON, "Watch"), True),
     ],

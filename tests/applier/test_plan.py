@@ -226,6 +226,18 @@ def test_a_label_that_was_taken_off_is_put_back_on_what_we_made() -> None:
     }
 
 
+def test_a_label_that_somebody_wrote_over_is_set_right_on_what_we_made() -> None:
+    """Whoever may `kubectl label` must not stop an application: its UID says whose the object is."""
+    cluster, owned = running(config_map())
+    metadata(cluster, config_map())["labels"][LABEL] = "evil"
+
+    assert planned([config_map()], cluster, owned).fields == {
+        ObjectId.of(config_map()): (f".metadata.labels.{LABEL}",)
+    }
+    metadata(cluster, config_map())["uid"] = "made-again-by-somebody"
+    assert refusal([config_map()], cluster, owned).reason is Reason.OWNED_BY_ANOTHER
+
+
 def test_what_a_controller_owns_is_not_ours() -> None:
     cluster, owned = running(config_map())
     metadata(cluster, config_map())["ownerReferences"] = [

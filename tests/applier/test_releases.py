@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,11 +10,16 @@ from typing import Any
 
 import pytest
 
-from applier.deciding import allowed_until, decide
+from applier.deciding import allowed_until, decide, questions_of
 from applier.failure import Failure, Kind, Reason
-from stagepass.release.store import ReleaseSource
+from stagepass.decision import Code
+from stagepass.release.book import ReleaseBook
+from stagepass.release.shelf import Shelf
+from stagepass.release.store import DirectoryBlobs, ReleaseSource
+from stagepass.verifier import Verifier
 from tests.applier.released import COMMIT, GREEN, Place, named
 from tests.core.gated import OBJECTS, PRODUCTION, SERVICE
+from tests.core.sources import MemorySource
 from tests.policy.signed import APPROVED_BY_TWO, approval, emergency
 from tests.release.samples import CONFIG, DEPLOYMENT, SECRET, altered
 from tests.world import DIGEST, NOW, OTHER_DIGEST, stored
@@ -221,3 +227,49 @@ def test_what_is_no_longer_released_is_no_longer_admitted(tmp_path: Path) -> Non
     place.world.released()
     again = allowed_until(place.application, place.world.verifier(), wanted, NOW, commit=COMMIT)
     assert again is None or again > NOW
+
+
+@pytest.mark.parametrize("enforcement", ["enforce", "warn"])
+def test_what_is_only_told_of_manifests_keeps_no_version_from_passing(
+    tmp_path: Path, enforcement: str
+) -> None:
+    """Where releases lie cannot be asked: the stage would have told of it, and no more."""
+    rule = {"from": ["ci"], "repository": "registry.example.com/shop/releases"}
+    changes = {
+        "pipeline.stages.2.manifests": "warn",
+        "pipeline.stages.2.release": rule,
+        "pipeline.stages.2.enforcement": enforcement,
+    }
+    place = Place(tmp_path, changes)
+    place.world.released()
+    reached = ReleaseSource.directory(tmp_path)
+    down = MemorySource([], failure=Code.REGISTRY_UNAVAILABLE)
+    book = ReleaseBook(
+        place.policy, (ReleaseSource(down, DirectoryBlobs(tmp_path / "none"), True),), Shelf()
+    )
+    wanted = place.prepared(OBJECTS)
+    known = Verifier(place.policy, [reached.bundles], releases=book)
+    unknown = Verifier(place.policy, [down], releases=book)
+
+    decided = decide(place.application, known, wanted, NOW, commit=COMMIT)
+
+    assert decided.native
+    assert "could not find out" in decided.unreleased
+    if enforcement == "warn":  # what could not be read of an image is no telling
+        assert not decide(place.application, unknown, wanted, NOW, commit=COMMIT).native
+
+
+def test_every_image_of_a_release_is_judged_once_for_all_its_objects(tmp_path: Path) -> None:
+    """20 images and 200 objects took 9 s at every look, when each judged all images anew."""
+    place = Place(tmp_path)
+    settings = [altered(CONFIG, metadata__name=f"settings-{i}") for i in range(5)]
+    objects = [*OBJECTS, *settings]
+    place.world.released(*objects)
+    verifier, wanted = place.world.verifier(), place.prepared(objects)
+    decide(place.application, verifier, wanted, NOW, commit=COMMIT)
+
+    for _ in range(2):  # what was heard before is heard again
+        _, questions = questions_of(place.application, verifier, wanted, NOW, commit=COMMIT)
+        heard = Counter((q.image.digest, len(q.claims)) for q in questions if q.at(NOW).met)
+        assert {digest for digest, _ in heard} == {DIGEST, OTHER_DIGEST}
+        assert max(heard.values()) <= 3, "before evidence is read, and after each batch"

@@ -131,8 +131,12 @@ def test_a_manual_edit_is_mended_told_and_counted(delivery: Delivery) -> None:
     assert "pink" not in delivery.log_file.read_text()
 
 
-def test_what_others_added_is_told_by_the_gates_comparison(delivery: Delivery) -> None:
-    """An apply leaves it alone, as it is not ours; the gate would refuse it."""
+def test_what_others_added_is_told_and_never_signed_for(delivery: Delivery) -> None:
+    """
+    An apply leaves it alone, as it is not ours; the gate would refuse it.
+
+    The next release does not run as such before it is gone: a pass would move what never ran.
+    """
     team = delivery.team
     image = team.attest(team.image())
     text = objects(image, colour="black")
@@ -146,6 +150,16 @@ def test_what_others_added_is_told_by_the_gates_comparison(delivery: Delivery) -
 
     path = "spec.template.spec.containers[0].env"
     delivery.wait(partial(_has_drifted, delivery, {"apps/Deployment/shop/web": [path]}))
+    after = objects(image, colour="white")
+    later = commit(team, after)
+    release(team, after, later)
+    delivery.wait_reason("NOT_AS_RELEASED")
+
+    assert delivery.live("configmap", "settings")["data"] == {"colour": "white"}
+    assert [k for k, _ in said(team, image)] == ["stage-entered"] * 2 + ["stage-passed"]
+    delivery.cluster.kubectl("-n", "shop", "set", "env", "deployment/web", "LD_PRELOAD-")
+    delivery.wait_passed(later)
+    assert [k for k, _ in said(team, image)] == ["stage-entered"] * 2 + ["stage-passed"] * 2
     assert "/lib/x.so" not in delivery.log_file.read_text()
 
 

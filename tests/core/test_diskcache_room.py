@@ -13,6 +13,7 @@ from stagepass.digest import Digest
 from stagepass.diskcache import EvidenceCache, Limits
 from stagepass.evidence import Deadline
 from stagepass.predicates.members import STAGE_PASSED
+from stagepass.release.model import MAX_BYTES
 from tests.core.test_diskcache import bundles
 from tests.world import IMAGE
 
@@ -69,13 +70,60 @@ def test_making_room_follows_no_link_and_removes_nothing_else(tmp_path: Path) ->
     (root / "notes" / "b.sigstore.json").write_text("keep")
     (root / f"sha256-{'1' * 64}").symlink_to(outside)
     (root / f"sha256-{'0' * 64}" / "c.sigstore.json").symlink_to(outside / "a.sigstore.json")
-    cache = EvidenceCache(root, Limits(entries=0, size=0))
+    cache = EvidenceCache(root, Limits(entries=0))
     for digest in digests(4):
         cache.keep(digest, [b"x"])
     cache.settle()
 
     assert (outside / "a.sigstore.json").read_text() == "keep"
     assert (root / "notes" / "b.sigstore.json").read_text() == "keep"
+
+
+def blob_of(root: Path, data: bytes) -> Path:
+    return root / "blobs" / "sha256" / Digest.of(data).hex
+
+
+def stored(root: Path) -> int:
+    return sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
+
+
+def test_the_largest_release_is_kept_though_it_is_more_than_a_share(tmp_path: Path) -> None:
+    cache = EvidenceCache(tmp_path)
+    largest = b"x" * MAX_BYTES
+    cache.keep_blob(b"first")
+    cache.settle()
+    cache.keep_blob(largest)
+    cache.settle()
+
+    assert blob_of(tmp_path, largest).exists()
+    assert blob_of(tmp_path, b"first").exists()
+
+
+def test_large_objects_stay_within_the_limits_as_well(tmp_path: Path) -> None:
+    cache = EvidenceCache(tmp_path, Limits(size=32_000))
+    for moment in range(1, 30):
+        data = b"%4d" % moment + b"x" * 3_996
+        cache.keep_blob(data)
+        cache.settle()
+        assert blob_of(tmp_path, data).exists()
+        os.utime(blob_of(tmp_path, data), (moment, moment))
+        assert stored(tmp_path) <= 32_000
+    assert stored(tmp_path) >= 20_000
+
+
+def test_what_would_fill_the_cache_is_not_kept_and_takes_nothing_away(tmp_path: Path) -> None:
+    """Nor is a sweep started: whoever brings it would bring it again and again."""
+    cache = EvidenceCache(tmp_path, Limits(size=32_000))
+    cache.keep_blob(b"small")
+    cache.settle()
+    for data in (b"x" * 8_001, b"x" * 64_000):
+        cache.keep_blob(data)
+        cache.settle()
+        assert not blob_of(tmp_path, data).exists()
+    cache.keep_blob(b"x" * 8_000)
+    cache.settle()
+
+    assert stored(tmp_path) == 8_005
 
 
 _WRITER = """

@@ -157,6 +157,17 @@ def debugged(image: str) -> dict[str, Any]:
     return found
 
 
+def another(name: str, **stage: Any) -> dict[str, Any]:
+    """A Pipeline of other images in the same place, sorted before or after the shop's."""
+    live = {"name": "live", "clusters": ["prod-eu"], "namespaces": ["shop"]}
+    return {
+        "kind": "Pipeline",
+        "metadata": {"name": name},
+        "images": [f"registry.example.com/{name}/*"],
+        "stages": [{**live, "signedBy": ["prod-clusters"], **stage}],
+    }
+
+
 class TestEphemeralContainers:
     """Only what is added needs break-glass; the Pod itself must still be as released."""
 
@@ -183,21 +194,18 @@ class TestEphemeralContainers:
         (violation,) = decision.violations
         assert violation.path == "spec.ephemeralContainers[0].image"
 
+    def test_the_strictest_stage_refuses_one_of_no_pipeline(self, tmp_path: Path) -> None:
+        lenient = another(
+            "first", enforcement="warn", manifests="required", release={"from": ["ci"]}
+        )
+        world = World(tmp_path, policy({**REQUIRED, **EXEMPT}, lenient))
+        world.released()
+        decision = world.judge(debugged(TOOLBOX), a_pod())
+
+        assert (codes(decision), decision.allowed) == (["MANIFEST_DIFFERS"], False)
+
     def test_of_another_pipeline_that_requires_no_manifests(self, tmp_path: Path) -> None:
-        tools = {
-            "kind": "Pipeline",
-            "metadata": {"name": "tools"},
-            "images": ["registry.example.com/tools/*"],
-            "stages": [
-                {
-                    "name": "live",
-                    "clusters": ["prod-eu"],
-                    "namespaces": ["shop"],
-                    "signedBy": ["prod-clusters"],
-                }
-            ],
-        }
-        world = World(tmp_path, policy(REQUIRED, tools))
+        world = World(tmp_path, policy(REQUIRED, another("tools")))
         world.released()
 
         assert codes(world.judge(debugged(TOOLBOX), a_pod())) == ["MANIFEST_DIFFERS"]

@@ -7,8 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from stagepass.cache import DecisionCache
 from stagepass.decision import Answer
+from stagepass.diskcache import EvidenceCache
+from stagepass.release.book import ReleaseBook
+from stagepass.release.shelf import Shelf
 from stagepass.release.store import ReleaseSource
+from stagepass.verifier import Verifier
 from tests.core.gated import World, gated
 from tests.core.test_manifest_gate_sources import Counted, source_of
 from tests.release.samples import CONFIG, DEPLOYMENT, altered
@@ -52,6 +57,30 @@ def test_what_a_directory_does_not_hold_is_asked_for(world: World, tmp_path: Pat
     assert world.judge(coloured(1), verifier=verifier).answer is Answer.ADMITTED
     assert world.judge(coloured(2), verifier=verifier).answer is Answer.ADMITTED
     assert (remote.lists, remote.blobs) == (1, 1)
+
+
+def test_what_a_store_kept_is_found_while_a_registry_hangs(world: World, tmp_path: Path) -> None:
+    """Known, and no longer open: its objects are on the disk."""
+    for number in range(3):
+        world.released(coloured(number), altered(DEPLOYMENT, spec__replicas=number + 3))
+    (tmp_path / "cache").mkdir()
+    store, remote = EvidenceCache(tmp_path / "cache"), Counted(world.root)
+    source = source_of(remote, is_remote=True)
+    book = ReleaseBook(world.policy, (source,), Shelf(max_bytes=1), store)
+
+    def verifier() -> Verifier:
+        """With nothing decided."""
+        return Verifier(world.policy, [source.bundles], DecisionCache(), store, releases=book)
+
+    for number in range(3):
+        assert world.judge(coloured(number), verifier=verifier()).answer is Answer.ADMITTED
+    remote.asked.clear()
+    remote.slow = threading.Event()
+
+    for number in range(3):
+        found = world.judge(coloured(number), verifier=verifier(), seconds=1.5)
+        assert found.answer is Answer.ADMITTED
+    assert remote.asked == []
 
 
 def test_images_that_are_known_start_no_thread(

@@ -174,8 +174,11 @@ class TestDown:
 
         assert world.judge(CONFIG, verifier=verifier).answer is Answer.ADMITTED
 
-    def test_one_pipeline_that_could_not_be_asked_leaves_it_open(self, tmp_path: Path) -> None:
-        """An object without images is of any stage of the place: also of the one that is down."""
+    @pytest.mark.parametrize("enforcement", ["enforce", "warn", "audit"])
+    def test_one_pipeline_that_could_not_be_asked_leaves_it_open(
+        self, tmp_path: Path, enforcement: str
+    ) -> None:
+        """An object without images is of any stage of the place, and refused as by the strictest."""
         cart = {
             "kind": "Pipeline",
             "metadata": {"name": "cart"},
@@ -187,6 +190,7 @@ class TestDown:
                     "namespaces": ["shop"],
                     "signedBy": ["prod-clusters"],
                     "manifests": "required",
+                    "enforcement": enforcement,
                     "release": {"from": ["ci"], "repository": "down.example.com/cart/releases"},
                 }
             ],
@@ -198,7 +202,7 @@ class TestDown:
 
         assert world.judge(CONFIG, verifier=verifier).answer is Answer.ADMITTED
         other = world.judge(altered(CONFIG, data__a="b"), verifier=verifier)
-        assert other.answer is Answer.UNDETERMINED
+        assert (other.answer, other.allowed) == (Answer.UNDETERMINED, False)
 
     def test_without_a_repository_no_registry_is_asked(self, world: World) -> None:
         world.released()

@@ -72,6 +72,16 @@ class Place:
     def fill(self) -> None:
         self.write(pack(self.bundles(), [self.release.data]))
 
+    def comes(self, digest: Digest) -> bytes:
+        """The blob, as soon as the mirror has looked again."""
+        end = Deadline.after(5)
+        while True:
+            try:
+                return self.mirror.blob(IMAGE, digest, end)
+            except Unavailable as error:
+                if error.code == Code.DEADLINE:
+                    raise
+
     def answer(self, document: object) -> Answer:
         remote = ReleaseSource(self.registry, self.registry)
         verifier = self.world.verifier(Mirror(self.root).source(), remote)
@@ -164,3 +174,37 @@ def test_two_files_with_the_same_bundle_have_it_once(place: Place) -> None:
     (batch,) = place.mirror.batches(IMAGE, DIGEST, frozenset(), FOREVER)
 
     assert len(batch) == len({candidate.data for candidate in batch}) == 4
+
+
+def test_all_files_together_have_a_cap_and_what_is_over_it_is_told(place: Place) -> None:
+    """A ConfigMap has many keys: 10 bombs of 15 KiB each would hold 150 MiB of a gate's memory."""
+    bombs = {f"{at}.evidence": bytes([at]) * (15 << 20) for at in range(5)}
+    for name, blob in bombs.items():
+        place.write(pack([], [blob]), name)
+    place.write(pack(place.bundles(), []), "small.evidence")
+    *held, last = (Digest.of(blob) for blob in bombs.values())
+
+    for digest in held:
+        assert place.mirror.blob(IMAGE, digest, FOREVER)
+    with pytest.raises(Unavailable, match=r"4\.evidence: .* over 67108864 bytes"):
+        place.mirror.blob(IMAGE, last, FOREVER)
+    assert len(next(place.mirror.batches(IMAGE, DIGEST, frozenset(), FOREVER))) == 4
+
+    (place.root / "0.evidence").unlink()
+    assert place.comes(last) == bombs["4.evidence"]
+    place.write(pack([], [bombs["0.evidence"]]), "0.evidence")
+    assert place.comes(held[0]) == bombs["0.evidence"]
+    with pytest.raises(Unavailable, match=r"4\.evidence: .* over 67108864 bytes"):
+        place.mirror.blob(IMAGE, last, FOREVER)
+
+
+def test_many_small_records_count_for_what_they_take(place: Place) -> None:
+    """An object of Python takes more than the record: 5,000 are 1 MB unpacked and 3 MB held."""
+    for at in range(30):
+        place.write(
+            pack([(Digest.of(b"%d %d" % (at, n)), b"") for n in range(5_000)], []),
+            f"{at:02}.evidence",
+        )
+
+    with pytest.raises(Unavailable, match=r"evidence: .* over 67108864 bytes"):
+        place.mirror.blob(IMAGE, DIGEST, FOREVER)

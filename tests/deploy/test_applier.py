@@ -6,8 +6,11 @@ import re
 from typing import Any
 
 import pytest
+import yaml
 
 from applier.delivery import CONFIG_MAP
+from applier.mirror_name import PREFIX
+from stagepass.packed_evidence import SUFFIX
 from tests.deploy.base import DEPLOY, ROOT, documents
 
 BASE = DEPLOY / "applier"
@@ -150,3 +153,14 @@ def test_the_builder_sees_only_what_is_copied() -> None:
 
     assert ignored[1] == "*"
     assert sorted(allowed) == sorted(copied)
+
+
+def test_the_gate_takes_the_one_key_that_the_applier_writes_of_each_config_map() -> None:
+    """All its keys would be files, and each unpacked."""
+    (component,) = documents(DEPLOY / "applier-mirror" / "gate" / "kustomization.yaml")
+    (patch,) = (yaml.safe_load(each["patch"]) for each in component["patches"])
+    (volume,) = patch["spec"]["template"]["spec"]["volumes"]
+
+    for source in volume["projected"]["sources"]:
+        key = source["configMap"]["name"].removeprefix(PREFIX) + SUFFIX
+        assert source["configMap"]["items"] == [{"key": key, "path": key}]

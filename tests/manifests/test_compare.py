@@ -183,7 +183,7 @@ def test_a_flood_is_cut() -> None:
         ("metadata.finalizers", ["x/y"], True),
         ("metadata.ownerReferences", [{"kind": "x"}], True),
         ("metadata.annotations", {"deployment.kubernetes.io/revision": "3"}, True),
-        ("metadata.labels[stagepass.dev/application]", "x", True),
+        ("metadata.labels[stagepass.dev/application]", "x", False),
         ("metadata.annotations", {"deployment.kubernetes.io/revision": "x"}, False),
         ("metadata.annotations", {"x": "y"}, False),
         ("metadata.labels.x", "y", False),
@@ -210,6 +210,38 @@ def test_a_replica_set_may_be_scaled() -> None:
     assert signed_digest(old) != signed_digest(put(old, "spec.replicas", 5))
 
 
+def test_what_is_created_is_judged_apart_from_what_is_there() -> None:
+    assert signed_digest(LIVE) != signed_digest(LIVE, created=False)
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 2**70])
 def test_what_has_no_canonical_form_has_no_digest(value: Any) -> None:
     assert signed_digest(put(LIVE, "spec.x", value)) is None
+
+
+SCALER = an("autoscaling/v1", "HorizontalPodAutoscaler", spec={"maxReplicas": 5})
+_HIDDEN = "autoscaling.alpha.kubernetes.io/"
+
+
+def noted(document: Any, name: str, value: str) -> Any:
+    return put(document, "metadata.annotations", {_HIDDEN + name: value})
+
+
+@pytest.mark.parametrize("name", ["conditions", "current-metrics"])
+def test_status_that_version_one_of_an_autoscaler_has_in_annotations(name: str) -> None:
+    live = noted(SCALER, name, '[{"type":"AbleToScale","status":"True"}]')
+    where = [f"metadata.annotations[{_HIDDEN}{name}]"]
+
+    assert paths(SCALER, live) == []
+    assert unchanged(SCALER, live)
+    assert paths(SCALER, noted(SCALER, name, "x")) == where
+    assert paths(ATTESTED, noted(LIVE, name, "[]")) == where
+
+
+@pytest.mark.parametrize("name", ["metrics", "behavior"])
+def test_spec_that_version_one_of_an_autoscaler_has_in_annotations(name: str) -> None:
+    """By what it scales, and how fast."""
+    live = noted(SCALER, name, "[]")
+
+    assert paths(SCALER, live) == [f"metadata.annotations[{_HIDDEN}{name}]"]
+    assert not unchanged(SCALER, live)

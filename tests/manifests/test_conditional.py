@@ -173,7 +173,8 @@ def test_a_claim_is_bound_once_it_is_there() -> None:
     bound = put(attested, "spec.volumeName", "pv-1")
 
     assert paths(attested, bound) == ["spec.volumeName"]
-    assert paths(attested, put(bound, "metadata.resourceVersion", "7")) == []
+    assert paths(attested, put(bound, "metadata.resourceVersion", "7")) == ["spec.volumeName"]
+    assert differences(attested, bound, RULE, created=False) == []
     assert paths(bound, put(attested, "spec.volumeName", "pv-2")) == ["spec.volumeName"]
     assert paths(bound, bound) == []
 

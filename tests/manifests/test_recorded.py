@@ -33,7 +33,9 @@ def nearest(live: dict[str, Any]) -> Object:
     named = RELEASED.get((live["kind"], live["metadata"]["name"]))
     if named is not None:
         return named
-    return next(o for o in RECORDED["released"] if template_differences(o, live, RULE) == [])
+    return next(
+        o for o in RECORDED["released"] if template_differences(o, live, RULE, created=False) == []
+    )
 
 
 OWNERS = {name: nearest(live) for name, live in LIVE.items()}
@@ -42,9 +44,9 @@ OWNERS = {name: nearest(live) for name, live in LIVE.items()}
 def paths(name: str, live: Any) -> list[str]:
     owner = OWNERS[name]
     if (owner["kind"], owner["metadata"]["name"]) == tuple(name.split("-", 1)):
-        found: list[Difference] | None = differences(owner, live, RULE)
+        found: list[Difference] | None = differences(owner, live, RULE, created=False)
     else:
-        found = template_differences(owner, live, RULE)
+        found = template_differences(owner, live, RULE, created=False)
     return ["metadata.name"] if found is None else [each.path for each in found]
 
 

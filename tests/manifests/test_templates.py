@@ -110,7 +110,8 @@ def test_a_pod_gets_its_node_once_it_is_there() -> None:
     bound = put(POD, "spec.nodeName", "node-1")
 
     assert paths(OWNER, bound) == ["spec.nodeName"]
-    assert paths(OWNER, put(bound, "metadata.resourceVersion", "7")) == []
+    assert paths(OWNER, put(bound, "metadata.resourceVersion", "7")) == ["spec.nodeName"]
+    assert template_differences(OWNER, bound, RULE, created=False) == []
 
 
 @pytest.mark.parametrize(
@@ -228,3 +229,59 @@ def test_a_mesh_adds_its_container() -> None:
     assert paths(
         OWNER, put(live, "spec.containers[1].command", ["sh", "serve"]), rule(containers=(MESH,))
     ) == ["spec.containers[1].command[0]"]
+
+
+def _claims(owner: dict[str, Any], *volumes: str) -> dict[str, Any]:
+    """With an ephemeral volume each, of as many GiB as its place in the order."""
+    found = [
+        {"name": name, "ephemeral": {"volumeClaimTemplate": {"spec": _claim_spec(size)}}}
+        for size, name in enumerate(volumes, 1)
+    ]
+    changed: dict[str, Any] = put(owner, "spec.template.spec.volumes", found)
+    return changed
+
+
+def _claim_spec(size: int) -> dict[str, Any]:
+    requests = {"storage": f"{size}Gi"}
+    return {"accessModes": ["ReadWriteOnce"], "resources": {"requests": requests}}
+
+
+@pytest.mark.parametrize("volumes", [("cache", "page-cache"), ("page-cache", "cache")])
+def test_a_claim_of_any_volume_whose_name_fits(volumes: tuple[str, ...]) -> None:
+    """Where a Pod's name ends is not to be seen: `web-5d4c-x-page` may be a Pod with a `cache`."""
+    owner = _claims(OWNER, *volumes)
+    name = "web-5d4c-x-page-cache"
+
+    def live(size: int) -> dict[str, Any]:
+        return an("v1", "PersistentVolumeClaim", name, spec=_claim_spec(size))
+
+    requested = "spec.resources.requests[storage]"
+    assert [paths(owner, live(size)) for size in (1, 2, 3)] == [[], [], [requested]]
+    assert paths(owner, put(live(3), "metadata.name", "web-5d4c-x-logs")) is None
+
+
+@pytest.mark.parametrize("odd", [0, 1])
+def test_a_claim_is_told_of_the_nearest_template(odd: int) -> None:
+    owner = _claims(OWNER, "cache", "page-cache")
+    volumes = owner["spec"]["template"]["spec"]["volumes"]
+    volumes[odd]["ephemeral"]["volumeClaimTemplate"]["spec"]["storageClassName"] = "slow"
+    live = an("v1", "PersistentVolumeClaim", "web-x-page-cache", spec=_claim_spec(3))
+
+    assert paths(owner, live) == ["spec.resources.requests[storage]"]
+
+
+def test_a_claim_of_any_template_of_a_stateful_set() -> None:
+    """Of two with one name neither is the first."""
+    templates = [
+        {"metadata": {"name": name}, "spec": _claim_spec(size)}
+        for size, name in enumerate(("data", "other", "data"), 1)
+    ]
+    owner = put({**OWNER, "kind": "StatefulSet"}, "spec.volumeClaimTemplates", templates)
+    labels = {"labels": {"app": "web"}}
+
+    def live(size: int) -> dict[str, Any]:
+        return an(
+            "v1", "PersistentVolumeClaim", "data-web-0", metadata=labels, spec=_claim_spec(size)
+        )
+
+    assert [bool(paths(owner, live(size))) for size in (1, 2, 3)] == [False, True, False]

@@ -131,6 +131,12 @@ _COPIED = (
     *("toleration", "runtime class", "priority class", "scheduler", "service account", "node"),
     *("affinity", "node selector", "DNS server", "volume of a Secret", "port of the host"),
 )
+# An API server creates an object that names such a version, and keeps what it chose.
+_CHOSEN: tuple[tuple[str, Make, str, Any], ...] = (
+    ("copy of a Pod of a Deployment: node", pod, "spec.nodeName", "control-plane"),
+    ("copy of a Pod of a StatefulSet: node", member, "spec.nodeName", "control-plane"),
+    ("claim of a StatefulSet, of a chosen volume", claim, "spec.volumeName", "pv-of-another"),
+)
 _IMAGES = {"image of release B": NEXT, "mesh image": MESH}
 _MADE: dict[str, Make] = {
     "Pod of a Deployment": pod,
@@ -193,6 +199,12 @@ ROWS: tuple[Attack, ...] = (
         claim, "spec.resources.requests.storage", "1Ti")),
     forged("claim named like a StatefulSet's, of a chosen volume", _put(
         claim, "spec.volumeName", "pv-of-another")),
+    *(
+        forged(f"{what}, and resource version {version!r}", _put(
+            _put(make, path, value), "metadata.resourceVersion", version))
+        for version in ("0", "x")
+        for what, make, path, value in _CHOSEN
+    ),
     forged("claim named like a StatefulSet's, from another's data", _put(
         claim, "spec.dataSourceRef", {"kind": "PersistentVolumeClaim", "name": "x"})),
     forged("claim named like a StatefulSet's, chosen node", _put(

@@ -151,7 +151,7 @@ SEEDS = (
             "stagepass/manifests/templates.py",
             "pointers += allowed.below(Allowed.of(rule, owner_kind).pointers, path)",
             """owners = Allowed.of(rule, owner_kind).pointers
-        pointers += (*allowed.below(owners, path), *owners)""",
+    pointers += (*allowed.below(owners, path), *owners)""",
         ),
     ),
     seed(

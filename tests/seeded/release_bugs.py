@@ -137,9 +137,9 @@ SEEDS = (
         "seeded/test_release_found.py",
         (
             "stagepass/attested.py",
-            "found = template_differences(owner, self.document, self.rule)",
+            "found = self._made.differences(digest, owner)",
             """owned = "ownerReferences" in self.document["metadata"]
-            found = [] if owned else template_differences(owner, self.document, self.rule)""",
+            found = [] if owned else self._made.differences(digest, owner)""",
         ),
     ),
     seed(
