@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
@@ -78,7 +79,7 @@ class Verifier:
         self.releases = releases or ReleaseBook(policy, (), Shelf())
         self._sources = (*([store] if store else ()), *sources)
         self._cache, self._store, self._objects = cache, store, objects or cache
-        self._given, self._hear = sources, hear
+        self._hear = hear
 
     def telling(self, hear: Hear, *, cached: bool = True) -> Verifier:
         """
@@ -87,8 +88,11 @@ class Verifier:
         Of each image the last is on all evidence. Of what a cache answers it hears nothing: without
         `cached` it starts with an empty one, and hears of each image under each claim.
         """
-        cache, objects = (self._cache, self._objects) if cached else (DecisionCache(), None)
-        return Verifier(self.policy, self._given, cache, self._store, objects, hear, self.releases)
+        told = copy(self)  # of whatever class: some decide in another way
+        told._hear = hear  # noqa: SLF001  # its own class
+        if not cached:
+            told._cache = told._objects = DecisionCache()  # noqa: SLF001
+        return told
 
     def tell(self, questions: Iterable[Question]) -> None:
         """Whoever hears of what is judged here of these as well, which `telling` told another."""
