@@ -26,7 +26,7 @@ class Way:
     why: str = ""
 
     def is_expected(self, got: str) -> bool:
-        """With any reason where the API server refuses by itself."""
+        """Word for word."""
         return got == self.expected
 
 
