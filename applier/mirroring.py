@@ -33,6 +33,7 @@ from stagepass.predicates.members import STAGE_ENTERED
 from stagepass.predicates.release import RELEASE
 from stagepass.release.artifact import line_digest
 from stagepass.release.listed import Listed
+from stagepass.release.store import repository_of
 from stagepass.verifier import Verifier
 
 _SECONDS = 30.0
@@ -40,7 +41,6 @@ _SOON = timedelta(seconds=10)
 """A registry's listing may be 2 s old, and the receipt that was just stored not be on it."""
 _LATER = timedelta(hours=1)
 _MAX_OLDER = 2
-_NOWHERE = ImageRef("directory.invalid", "releases", None, None)
 
 Sources = Callable[[PolicySet], Sequence[EvidenceSource]]
 """Where evidence lies, under a policy set."""
@@ -247,8 +247,7 @@ def _of_release(
 ) -> Iterator[tuple[Digest, bytes]]:
     """The bundle of the release, beside the line, where the gate looks for it."""
     line = line_digest(application.pipeline.name, application.stage.name)
-    rule = application.stage.release
-    where = ImageRef.parse(rule.repository) if rule and rule.repository else _NOWHERE
+    where = repository_of(application.stage.release)
     for read, data in _read(sources, where, line, frozenset({RELEASE}), policy, deadline):
         if read.statement.payload_digest == listed.payload_digest:
             yield line, data

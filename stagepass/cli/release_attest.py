@@ -15,7 +15,7 @@ from stagepass.attestor import KeyRing
 from stagepass.cli import options, release_files
 from stagepass.cli.keys import passphrase
 from stagepass.cli.release_build import unsigned
-from stagepass.cli.release_place import NOWHERE, default_repository, repository
+from stagepass.cli.release_place import default_repository, repository
 from stagepass.cli.release_sources import SECONDS, release_sources, required
 from stagepass.cli.release_verify import Answered
 from stagepass.decision import Answer, Code
@@ -26,7 +26,7 @@ from stagepass.predicates.release import RELEASE
 from stagepass.release.find import may_attest, signed_before
 from stagepass.release.model import Release, subjects
 from stagepass.release.pushed import push_release
-from stagepass.release.store import ReleaseSource, read_back, write_directory
+from stagepass.release.store import NOWHERE, ReleaseSource, read_back, write_directory
 from stagepass.signing import PrivateKey
 from stagepass.statement import MAX_BYTES, MAX_DEPTH, Statement, Subject
 
@@ -72,7 +72,7 @@ def attest(
     if policy and (why := may_attest(policy, release.statement, key.public.id, moment)):
         refused = Rejection(Code.SIGNER_UNKNOWN, why, RELEASE, str(key_file))
         return Answered(Answer.DENIED, release, rejections=[refused]).show(str(directory), output)
-    where = repository or default_repository(policy, release.pipeline, release.stage) or NOWHERE
+    where = repository or default_repository(policy, release.pipeline, release.stage)
     if "registry" in evidence:
         required(where)
         if offline:

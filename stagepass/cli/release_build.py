@@ -8,11 +8,12 @@ from pathlib import Path
 import click
 
 from stagepass.cli import options, release_files
-from stagepass.cli.release_place import NOWHERE, stage_of
+from stagepass.cli.release_place import stage_of
 from stagepass.errors import InputError
 from stagepass.predicates.release import RELEASE
 from stagepass.release.build import Commit, Terms, build
 from stagepass.release.model import RELEASE_FILE, Release, other_subjects, subjects
+from stagepass.release.store import repository_of
 from stagepass.statement import Subject, compose
 
 _PATH = click.Path(path_type=Path)
@@ -65,7 +66,7 @@ def build_release(
     commit = Commit.parse(source)
     terms = Terms(pipeline, stage, path, commit, salted=rule is not None and rule.salted)
     release = build(release_files.rendered(files), terms)
-    payload = unsigned(release, (rule and rule.repository) or NOWHERE.name, commit.subject)
+    payload = unsigned(release, repository_of(rule).name, commit.subject)
     written = release_files.write(output_dir, release, payload)
     _show(release, written, output)
     return 0

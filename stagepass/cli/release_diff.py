@@ -12,8 +12,9 @@ from stagepass.cli.release_place import Operand, repository
 from stagepass.cli.release_sources import opened
 from stagepass.cli.report import printable
 from stagepass.digest import ImageRef
+from stagepass.manifests.difference import ABSENT
 from stagepass.manifests.secrets import is_salted
-from stagepass.release.compare import ABSENT, Change, Comparison, compare
+from stagepass.release.compare import Change, Comparison, compare
 from stagepass.release.model import Release
 
 _WIDTH = 200

@@ -13,6 +13,7 @@ from stagepass.errors import InputError, did_you_mean
 from stagepass.policy.model import PolicySet
 from stagepass.policy.releases import ReleaseRule
 from stagepass.release.model import Release
+from stagepass.release.store import repository_of
 
 repository = click.option(
     "--repository",
@@ -27,8 +28,6 @@ policy = click.option(
     metavar="DIR",
     help="Verify by this set.",
 )
-NOWHERE = ImageRef.parse("release.invalid/release")
-"""The repository of what lies in directories alone; no registry has that name (RFC 6761)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Operand:
         """From `REPOSITORY@sha256:HEX` or a directory. Raises `InputError`."""
         if Path(text).is_dir():
             built, _ = release_files.read(Path(text))
-            where = given or default_repository(policy_set, built.pipeline, built.stage) or NOWHERE
+            where = given or default_repository(policy_set, built.pipeline, built.stage)
             return cls(text, where, built.artifact_digest, built)
         image = ImageRef.parse(text)
         if image.digest is None:
@@ -69,9 +68,6 @@ def stage_of(policy_set: PolicySet, pipeline: str, stage: str) -> ReleaseRule:
     return rule
 
 
-def default_repository(policy_set: PolicySet | None, pipeline: str, stage: str) -> ImageRef | None:
-    """The repository that policy gives the releases of a stage."""
-    if policy_set is None:
-        return None
-    name = stage_of(policy_set, pipeline, stage).repository
-    return None if name is None else ImageRef.parse(name)
+def default_repository(policy_set: PolicySet | None, pipeline: str, stage: str) -> ImageRef:
+    """The repository that policy gives the releases of a stage; `NOWHERE` without policy."""
+    return repository_of(None if policy_set is None else stage_of(policy_set, pipeline, stage))

@@ -11,7 +11,7 @@ from typing import Any
 from stagepass import strictjson
 from stagepass.cli import options
 from stagepass.cli.deciding import source
-from stagepass.cli.release_place import NOWHERE, Operand
+from stagepass.cli.release_place import Operand
 from stagepass.clock import format_time
 from stagepass.digest import Digest, ImageRef
 from stagepass.errors import InputError
@@ -20,7 +20,7 @@ from stagepass.registry.content import CREATED_ANNOTATION, MAX_MANIFEST
 from stagepass.registry.source import RegistrySource
 from stagepass.release.find import claimed
 from stagepass.release.model import Release
-from stagepass.release.store import ReleaseSource
+from stagepass.release.store import NOWHERE, ReleaseSource
 
 SECONDS = 120.0
 """For 32 MiB there and back."""

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Protocol
 
 from stagepass.decision import Code
-from stagepass.digest import Digest, ImageRef
+from stagepass.digest import Digest
 from stagepass.errors import Unavailable
 from stagepass.evidence import Candidate, Deadline, EvidenceSource, Rejection
 from stagepass.flights import Flights
@@ -21,11 +21,10 @@ from stagepass.policy.model import Pipeline, PolicySet, Stage
 from stagepass.release.artifact import line_digest
 from stagepass.release.listed import Listed, listed
 from stagepass.release.shelf import PATIENCE_SECONDS, Opened, Shelf
-from stagepass.release.store import Blobs, ReleaseSource
+from stagepass.release.store import NOWHERE, Blobs, ReleaseSource, repository_of
 
 # As many as two sources may hold (T8).
 _MAX_KNOWN = 100
-_NOWHERE = ImageRef("directory.invalid", "releases", None, None)
 
 
 class ReleaseStore(EvidenceSource, Blobs, Protocol):
@@ -120,7 +119,7 @@ class ReleaseBook:
 
     def _asked(self, stage: Stage) -> list[ReleaseSource]:
         """Without registries, where the policy names no repository."""
-        nowhere = _repository(stage) == _NOWHERE
+        nowhere = repository_of(stage.release) == NOWHERE
         return [source for source in self._sources if not (source.is_remote and nowhere)]
 
     def _line(self, pipeline: Pipeline, stage: Stage) -> OrderedDict[Digest, Listed | Rejection]:
@@ -139,7 +138,7 @@ class ReleaseBook:
         digest = line_digest(pipeline.name, stage.name)
         deadline.remaining()
         deadline.used = True
-        batches = source.candidates(_repository(stage), digest, deadline)
+        batches = source.candidates(repository_of(stage.release), digest, deadline)
         is_first = True
         while True:
             with self._flights.one((digest, id(source)), deadline, PATIENCE_SECONDS):
@@ -189,7 +188,7 @@ class ReleaseBook:
         wanted = release.statement.objects
         for source in self._asked(stage):
             try:
-                data = source.blobs.blob(_repository(stage), wanted, deadline)
+                data = source.blobs.blob(repository_of(stage.release), wanted, deadline)
             except Unavailable as error:
                 failure = error
                 continue
@@ -197,11 +196,3 @@ class ReleaseBook:
                 self._store.keep_blob(data)
             return data
         raise failure
-
-
-def _repository(stage: Stage) -> ImageRef:
-    """Where a registry holds the stage's releases; a name that no registry has, where none does."""
-    rule = stage.release
-    if rule is None or rule.repository is None:
-        return _NOWHERE
-    return ImageRef.parse(rule.repository)

@@ -6,14 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from stagepass.manifests.difference import ABSENT
 from stagepass.manifests.secrets import is_salted
 from stagepass.objects import Object, members
 from stagepass.predicates.release import Named
 from stagepass.release.content import resource_name
 from stagepass.release.model import Release
-
-ABSENT = object()
-"""Stands for a field that is not there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,18 @@ from stagepass.decision import Code
 from stagepass.digest import Digest, ImageRef
 from stagepass.errors import InputError, Unavailable
 from stagepass.evidence import Candidate, Deadline, DirectorySource, EvidenceSource
+from stagepass.policy.releases import ReleaseRule
 from stagepass.predicates.release import RELEASE
 from stagepass.release.artifact import line_digest
 from stagepass.release.model import MAX_BYTES, Release
+
+NOWHERE = ImageRef.parse("release.invalid/release")
+"""The repository of what lies in directories alone; no registry has that name (RFC 6761)."""
+
+
+def repository_of(rule: ReleaseRule | None) -> ImageRef:
+    """Where a registry holds the releases of a stage with that rule; `NOWHERE` where none does."""
+    return NOWHERE if rule is None or rule.repository is None else ImageRef.parse(rule.repository)
 
 
 class Blobs(Protocol):

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from stagepass.release.compare import ABSENT, Change, compare, differences
+from stagepass.manifests.difference import ABSENT
+from stagepass.release.compare import Change, compare, differences
 from tests.release.samples import CHECKOUT, CONFIG, DEPLOYMENT, ROLE, SIDECAR, a_release, altered
 from tests.world import DROP
 
