@@ -91,7 +91,7 @@ images: setup tools ## build both container images and run them, under seccomp (
 
 .PHONY: lock
 lock: ## pin the requirements again, with hashes (needs uv)
-	@for name in run applier dev; do uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header \
+	@for name in run applier keyless dev; do uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header \
 	  --no-annotate --python-version 3.11 requirements/$$name.in -o requirements/$$name.txt; done
 
 .PHONY: clean
