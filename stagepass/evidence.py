@@ -18,6 +18,7 @@ from stagepass.bundle import MAX_BYTES
 from stagepass.decision import Code
 from stagepass.digest import Digest, ImageRef
 from stagepass.errors import InputError, Unavailable
+from stagepass.identity import Certified, Span
 from stagepass.statement import Statement
 
 # A registry writer can add junk without end; past this the answer is undetermined, not slow (T8).
@@ -34,11 +35,18 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Attestation:
-    """A verified statement. `key_id` is the configured key that signed it, `owner` whose key that is."""
+    """
+    A verified statement. `key_id` is the configured key that signed it, `owner` whose key that is.
+
+    Of a certificate `key_id` is issuer and subject, and `certified` all that it says. `signed` is
+    when, where a trusted authority proves that.
+    """
 
     statement: Statement
     key_id: str
     owner: str
+    certified: Certified | None = None
+    signed: Span | None = None
 
 
 @dataclass(frozen=True, slots=True, order=True)
