@@ -75,18 +75,34 @@ def test_a_lock_names_no_source(lock: Path) -> None:
 
 @pytest.mark.parametrize("requirement", _direct(), ids=str)
 def test_a_direct_dependency_is_pinned(requirement: Requirement) -> None:
-    """run.txt installs everything pyproject.toml asks for, in a version it allows."""
-    pins = _pins(ROOT / "requirements" / "run.txt")
+    """keyless.txt installs everything pyproject.toml asks for, in a version it allows; run.txt the rest."""
+    pins = _pins(ROOT / "requirements" / "keyless.txt")
     version, _ = pins[canonicalize_name(requirement.name)]
 
     assert requirement.specifier.contains(version)
 
 
-def test_the_locks_agree() -> None:
-    """Tests run against the versions that are shipped."""
-    run, dev = (_pins(ROOT / "requirements" / f"{name}.txt") for name in ("run", "dev"))
+def test_only_what_sigstore_needs_is_beyond_run_txt() -> None:
+    """A gate whose policy names no identity goes without the extra `keyless`."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    extra = project["project"]["optional-dependencies"]["keyless"]
+    keyless = {canonicalize_name(Requirement(text).name) for text in extra}
+    direct = {canonicalize_name(requirement.name) for requirement in _direct()}
 
-    assert {name: dev.get(name) for name in run} == run
+    assert keyless
+    assert direct - _pins(ROOT / "requirements" / "run.txt").keys() == keyless
+
+
+@pytest.mark.parametrize("one", _LOCKS, ids=lambda path: path.name)
+def test_the_locks_agree(one: Path) -> None:
+    """Tests run against the versions that are shipped, and any two locks install together."""
+    pins = _pins(one)
+
+    for other in _LOCKS:
+        shared = {name: pin for name, pin in _pins(other).items() if name in pins}
+        assert {name: pins[name] for name in shared} == shared, named(other)
+    dev = _pins(ROOT / "requirements" / "dev.txt")
+    assert pins.keys() <= dev.keys()
 
 
 def test_no_file_names_a_package_registry() -> None:
