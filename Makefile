@@ -89,6 +89,10 @@ defaults: setup tools ## record again what the real API server makes of absent m
 images: setup tools ## build both container images and run them, under seccomp (root, buildah, runc; 6 minutes)
 	@$(BIN)/python -m tests.images $(IMAGES)
 
+.PHONY: ci-steps
+ci-steps: setup ## write the signing step into the files of deploy/ci that hold a copy of it
+	@$(BIN)/python -m tests.ci_steps.embed
+
 .PHONY: lock
 lock: ## pin the requirements again, with hashes (needs uv)
 	@for name in run applier keyless dev; do uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header \

@@ -19,9 +19,10 @@ from applier.mirroring import Mirroring
 from applier.passes import Signer
 from applier.policy import Feed, InForce, PolicyFeed
 from applier.policy_git import GitPolicyFeed
-from applier.reconcile import Reconciler, Services
+from applier.reconcile import Reconciler
 from applier.report import Recorder, Troubles
 from applier.repositories import Repositories, Seen
+from applier.services import Services
 from applier.settings import Settings
 from applier.soaking import Soaks
 from applier.store import SeenStore, StateStore

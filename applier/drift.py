@@ -88,6 +88,27 @@ class Drift:
         self._equal[name] = equal
         return found
 
+    def is_unlike(
+        self,
+        application: Application,
+        target: Rendered,
+        live: Mapping[ObjectId, Object],
+        planned: Plan,
+        state: State,
+        revision: str,
+    ) -> bool:
+        """
+        Whether what ran until now was not the release: an object in scope differs, or is gone.
+
+        It may be set right within this very step, so that no look ever sees it.
+        """
+        rule = application.stage.release
+        if rule is None or state.release is None:
+            return False
+        gone = map(ObjectId.of, planned.create)
+        is_gone = any((about.group, about.kind) in rule.kinds for about in gone)
+        return is_gone or bool(self.differing(application, target, live, revision))
+
 
 def forced(
     application: Application, state: State, planned: Plan, live: Mapping[ObjectId, Object]

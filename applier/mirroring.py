@@ -232,7 +232,7 @@ def _read(
     for source in sources:
         with suppress(Unavailable):
             for batch in source.batches(about, digest, types, deadline):
-                for candidate in batch:
+                for candidate in deadline.each(batch):
                     read = policy.keys.verify(candidate, digest)
                     if isinstance(read, Attestation):
                         yield read, candidate.data

@@ -16,6 +16,7 @@ from applier.rules import Object, Rules
 from applier.state import State, Version
 from stagepass.manifest import ObjectId
 from stagepass.policy.model import PolicySet
+from stagepass.policy.signers import signing_option
 
 _APPROVABLE = {Reason.EMPTY_RENDER, Reason.MASS_PRUNE, Reason.PROTECTED_PRUNE}
 
@@ -53,7 +54,7 @@ def plan_approved(
     missing = objection(policy, prune, _file(application, mirror, version), now)
     if missing is None:
         return planned
-    raise Unapproved(refused, _told(prune, missing), planned)
+    raise Unapproved(refused, _told(prune, missing, _option(policy, prune, now)), planned)
 
 
 def _file(application: Application, mirror: Mirror, version: Version) -> bytes | None:
@@ -71,14 +72,21 @@ def _below(application: Application, name: str) -> str:
     return f"{root}/{name}" if root else name
 
 
-def _told(prune: Prune, missing: str) -> str:
+def _option(policy: PolicySet, prune: Prune, now: datetime) -> str:
+    needs = prune.application.stage.approvals
+    found = ((need, key) for need in needs for key in policy.entries(need.signers))
+    could = (key for need, key in found if key.owner not in policy.owners(need.not_by))
+    return signing_option(could, now)
+
+
+def _told(prune: Prune, missing: str, option: str) -> str:
     """What is to be signed, and how: for those who have read what `plan` lists."""
     application = prune.application
     what = f"the prune of {len(prune.objects)} objects is {prune.digest}: {missing}"
     if not application.stage.approvals:
         return what
     words = (
-        *("stagepass", "approve", "--prune", str(prune.digest), "--key", "KEY"),
+        *("stagepass", "approve", "--prune", str(prune.digest), *option.split()),
         *("--pipeline", application.pipeline.name, "--stage", application.stage.name),
         *("--out", _below(application, f"{FOLDER}/{NAME}")),
     )

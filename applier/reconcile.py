@@ -10,57 +10,26 @@ Whatever is wrong with the newest version or with Git, what was applied is kept,
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from applier import watching
 from applier.application import Application
 from applier.applying import Applying, gravest
 from applier.choosing import Choices
-from applier.cluster import Cluster
-from applier.deciding import decide, images_of
+from applier.deciding import decide
 from applier.drift import NOTHING, Drift, forced
 from applier.failure import Failure, Kind, Phase, Reason
-from applier.foreseeing import Latecomers, Standings
-from applier.goal import Chooser, Goal, Rendered
-from applier.health import Status
-from applier.heartbeat import Heartbeats
-from applier.inventory import Inventory
-from applier.live import Live
-from applier.mirroring import Mirroring
-from applier.noting import Notes, Reporter
+from applier.goal import Goal, Rendered
+from applier.noting import Notes
 from applier.noting import gravest as most_telling
-from applier.observing import observe
-from applier.passes import Signer
-from applier.plan import Fields, Plan
-from applier.records_checks import with_checks
-from applier.repositories import Repositories
-from applier.rules import Object
+from applier.plan import Plan
+from applier.services import Services
 from applier.soak import Soak
-from applier.soaking import Soaks
 from applier.state import State, Version
-from applier.store import StateStore
+from applier.staying import Staying
 from stagepass import log
 from stagepass.manifest import ObjectId
 from stagepass.verifier import Verifier
-
-__all__ = ["Reconciler", "Reporter", "Services"]
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What a step works with."""
-
-    cluster: Cluster
-    live: Live
-    store: StateStore
-    soaks: Soaks
-    repositories: Repositories
-    heartbeats: Heartbeats
-    chooser: Chooser
-    signer: Signer
-    reporter: Reporter
-    mirroring: Mirroring
 
 
 class Reconciler:
@@ -69,14 +38,15 @@ class Reconciler:
     def __init__(self, services: Services, interval: timedelta, retry: timedelta) -> None:
         self._services, self._interval = services, interval
         self._notes = Notes(services.store, services.reporter, interval, retry)
-        self._standings, self._late, self._drift = Standings(), Latecomers(), Drift()
+        self._drift = Drift()
+        self._staying = Staying(services, self._drift)
         self._choices = Choices(
             services.repositories, services.heartbeats, services.chooser, interval
         )
 
     def step(self, application: Application, verifier: Verifier, now: datetime) -> datetime:
         """Do what can be done now; when to come back. Raises `Failure` only where the state is lost."""
-        here = self._state(application).applied or Version("", "")
+        here = self._services.state(application).applied or Version("", "")
         try:
             self._begin_again(application, now)
             found = self._attempt(application, verifier, here, now)
@@ -94,7 +64,7 @@ class Reconciler:
         # What is told of may wait for long; what runs must be looked at all the same.
         blocked = [f for _, f in found if f.reason.kind is Kind.BLOCKED]
         looks = [self._notes.blocked_until(failure, now) for failure in blocked]
-        self._services.reporter.stepped(application, self._state(application), now)
+        self._services.reporter.stepped(application, self._services.state(application), now)
         return min([wake, *looks])
 
     def _begin_again(self, application: Application, now: datetime) -> None:
@@ -107,7 +77,7 @@ class Reconciler:
         self, application: Application, verifier: Verifier, here: Version, now: datetime
     ) -> list[tuple[Version, Failure]]:
         """Everything that stands in the way, of the newest version first. Raises `Failure`, too."""
-        goal = self._choices.choose(application, verifier, self._state(application), now)
+        goal = self._choices.choose(application, verifier, self._services.state(application), now)
         found = [goal.problem, *goal.waiting] if goal.problem else []
         target = goal.target
         if target is None:
@@ -117,25 +87,12 @@ class Reconciler:
             self._apply(application, goal, target, verifier, now)
         except Failure as failure:
             return [*found, (target.version, failure)]
-        for do in (self._watch, self._renew):
+        for do in (self._staying.watch, self._staying.renew):
             try:
                 do(application, verifier, target, now)
             except Failure as failure:
                 found.append((target.version, failure))
         return found
-
-    def _state(self, application: Application) -> State:
-        return self._services.store.get(application.name)
-
-    def _put(self, application: Application, state: State) -> None:
-        state = replace(state, apply=application.source.apply_rule)
-        self._services.store.put(application.name, state)
-
-    def _observe(
-        self, application: Application, target: Rendered, inventory: Inventory
-    ) -> dict[ObjectId, Object]:
-        cluster, live = self._services.cluster, self._services.live
-        return observe(cluster, live, target.objects, inventory, application.source.account)
 
     def _apply(
         self,
@@ -146,19 +103,21 @@ class Reconciler:
         now: datetime,
     ) -> None:
         """Make the cluster equal the target; nothing is written where it is."""
-        state, chooser = self._state(application), self._services.chooser
-        found = self._observe(application, target, state.inventory)
+        state, chooser = self._services.state(application), self._services.chooser
+        found = self._services.observe(application, target, state.inventory)
         mirror = self._services.repositories.mirror(application.source.git)
         planned = chooser.plan(application, verifier.policy, mirror, target, found, state, now)
         uids = {each: str(found[each]["metadata"]["uid"]) for each in planned.unchanged}
         owned = state.inventory.with_planned(target.objects).with_uids(uids)
         is_new = state.applied != target.version
         idle = not (planned.writes or planned.going or planned.forgotten)
-        owning = replace(state, inventory=owned, apply=application.source.apply_rule)
         if not is_new:
             revision = verifier.policy.revision
             drift = self._drift.news(application, target, found, planned, state, revision)
             self._services.reporter.drifted(application, drift, now)
+            if self._drift.is_unlike(application, target, found, planned, state, revision):
+                state = self._staying.begin_again(application, state, now)
+        owning = replace(state, inventory=owned, apply=application.source.apply_rule)
         if not is_new and idle and owning == state:
             return
         native = state.native if goal.decided is None else goal.decided.native
@@ -179,7 +138,7 @@ class Reconciler:
             state = replace(state, applied=target.version, applied_at=now, native=native)
             state = replace(state, soak=Soak(), healthy_since=None, admitted_until=None)
             state = goal.decided.noted(state) if goal.decided else state
-        self._put(application, state)
+        self._services.put(application, state)
         self._services.reporter.applied(application, planned, is_new=is_new)
 
     def _carry_out(
@@ -194,7 +153,7 @@ class Reconciler:
         applied = applying.carry_out(planned, state.inventory)
         state = replace(state, inventory=applied.inventory)
         if applied.failures:
-            self._put(application, state)
+            self._services.put(application, state)
             raise gravest(applied.failures)
         return state
 
@@ -209,90 +168,5 @@ class Reconciler:
         for version in goal.passed_over:
             state = state.overtaken(version, target.version, now, Phase.DECIDE)
         state = replace(state, attempted=target.version)
-        self._put(application, state)
+        self._services.put(application, state)
         return state
-
-    def _watch(
-        self, application: Application, verifier: Verifier, target: Rendered, now: datetime
-    ) -> None:
-        """Raises `Failure` while there is something to wait for; returns once everything passed."""
-        state, soaks = self._state(application), self._services.soaks
-        found = self._observe(application, target, Inventory())
-        seen = watching.look(target.objects, found, self._services.live, application.source.account)
-        checks = self._services.reporter.wishes(application.name).checks
-        seen = with_checks(seen, checks, application, self._services.cluster)
-        wanted, passed = watching.required_soak(application), state.passed == target.version
-        differing = self._drift.differing(application, target, found, verifier.policy.revision)
-        judged = differing if state.release else {}
-        soak = watching.looked(soaks.get(application.name), seen, now, judged)
-        since = soak.since.replace(microsecond=0) if soak.since else None
-        kept = replace(state, healthy_since=since, soak=soak.kept())
-        if passed or wanted:
-            # Before the time of the look is: a look counts for what was written of it.
-            self._put(application, kept)
-        soaks.put(application.name, soak, counts=bool(wanted) and not passed)
-        if passed:
-            if seen.health.status is not Status.CURRENT:
-                watching.judge(seen, soak, timedelta(), now)
-            return
-        try:
-            watching.judge(seen, soak, wanted, now, judged)
-            kept = self._pass(application, verifier, target, soak, differing, kept, now)
-        finally:  # one write for the health and the pass, where both come at once
-            self._put(application, kept)
-
-    def _pass(
-        self,
-        application: Application,
-        verifier: Verifier,
-        target: Rendered,
-        soak: Soak,
-        differing: Fields,
-        state: State,
-        now: datetime,
-    ) -> State:
-        """
-        Sign for what ran, if the decision of *now* still admits it by its evidence alone.
-
-        Not while the server may withhold what overtakes it: a commit that takes it back, say.
-        """
-        self._services.heartbeats.check(application.source, now)
-        commit = target.version.commit
-        decided = decide(application, verifier, target.objects, now, commit=commit)
-        if not decided.native:
-            raise Failure(Reason.NOT_NATIVE, "admitted by an exception, which is never signed for")
-        watching.as_released(differing if decided.release else {})
-        if application.stage.signed_by:
-            signer, policy, release = self._services.signer, verifier.policy, decided.release
-            signer.enter(application, policy, decided.images, now, release)
-            ran, others = watching.passing(decided.images, soak, now)
-            # What was released together passes together.
-            if release is None or not others:
-                signer.sign_passes(application, policy, target.version, ran, now, release)
-            if others:
-                message = f"no Pod of ours ran {', '.join(others[:5])}"
-                raise Failure(Reason.NOTHING_RAN, message)
-        waited = state.trouble is not None and state.trouble.reason is Reason.PROGRESSING
-        trouble = None if waited else state.trouble  # one write for both
-        state = decided.noted(state)
-        return replace(state, native=True, passed=target.version, passed_at=now, trouble=trouble)
-
-    def _renew(
-        self, application: Application, verifier: Verifier, target: Rendered, now: datetime
-    ) -> None:
-        """Keep the receipts of what runs alive, and note until when it is admitted; seldom asks anybody."""
-        state = self._state(application)
-        if state.applied != target.version:
-            return
-        if state.release is None and application.stage.release is not None:
-            late = self._late.recognised(application, verifier, state, target.objects, now)
-            if late != state:
-                self._put(application, late)
-                state = late
-        if state.native and application.stage.signed_by:
-            images = images_of(application, target.objects)
-            self._services.signer.enter(application, verifier.policy, images, now, state.release)
-        self._services.mirroring.keep(application, verifier, target, state, now)
-        until = self._standings.until(application, verifier, state, target.objects, now)
-        if until != state.admitted_until:
-            self._put(application, replace(state, admitted_until=until))

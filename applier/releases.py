@@ -98,7 +98,8 @@ def look_up(
     except Unavailable as error:
         message = f"could not find out whether release {own.digest} is signed: {error.message}"
         return Released(problem=Failure(Reason.UNDETERMINED, message), wanted=own.digest)
-    problem = _missing(application, rule, book, own, others, commit, deadline)
+    how = book.signing_option(rule, now)
+    problem = _missing(application, rule, book, own, others, commit, deadline, how)
     return Released(problem=problem, wanted=own.digest)
 
 
@@ -173,6 +174,7 @@ def _missing(
     others: Sequence[Listed],
     commit: str,
     deadline: Deadline,
+    option: str,
 ) -> Failure:
     pipeline, stage = application.pipeline, application.stage
     said = [f"release {own.digest} of {pipeline.name}/{stage.name} is not signed"]
@@ -185,7 +187,7 @@ def _missing(
         " stagepass release build RENDERED.yaml"
         f" --pipeline {quote(pipeline.name)} --stage {quote(stage.name)}"
         f" --source {quote(f'{source.git}@{commit}')} --path {quote(source.path)}"
-        " --output-dir DIR, then stagepass release attest DIR --key KEY"
+        f" --output-dir DIR, then stagepass release attest DIR {option}"
     )
     lacks = Missing("", pipeline.name, stage.name, "manifest", str(Code.MANIFEST_UNATTESTED))
     return Failure(Reason.RELEASE_MISSING, "; ".join(said), missing=[lacks])

@@ -53,7 +53,7 @@ class OwnStatements:
         for number, source in enumerate(self._sources(image)):
             try:
                 for batch in source.batches(image, digest, frozenset({kind}), deadline):
-                    for candidate in batch:
+                    for candidate in deadline.each(batch):
                         read = ring.verify(candidate, digest)
                         if not isinstance(read, Attestation):
                             continue

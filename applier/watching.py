@@ -85,6 +85,11 @@ def looked(soak: Soak, seen: Look, now: datetime, differing: Fields = NO_FIELDS)
     return (Soak() if late else soak).looked(now, healthy, seen.ran, gap=GAP)
 
 
+def lost(soak: Soak, now: datetime) -> Soak:
+    """The soak once something was not as it should be: what ran to a good end did so all the same."""
+    return soak.looked(now, False, {}, gap=GAP)
+
+
 def judge(
     seen: Look, soak: Soak, wanted: timedelta, now: datetime, differing: Fields = NO_FIELDS
 ) -> None:

@@ -7,8 +7,9 @@ FROM ${BASE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/stagepass
 WORKDIR /build
-COPY requirements/applier.txt ./
-RUN /opt/stagepass/bin/pip install --require-hashes --only-binary :all: --requirement applier.txt
+# With sigstore, or a policy that names identities would not load.
+COPY requirements/applier.txt requirements/keyless.txt ./
+RUN /opt/stagepass/bin/pip install --require-hashes --only-binary :all: --requirement applier.txt --requirement keyless.txt
 COPY dist/stagepass-*.whl ./
 RUN /opt/stagepass/bin/pip install --no-deps --no-index stagepass-*.whl
 COPY applier/ /app/applier/

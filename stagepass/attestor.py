@@ -10,7 +10,8 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -22,9 +23,11 @@ from stagepass.digest import Digest
 from stagepass.envelope import Envelope
 from stagepass.errors import AttestationError, InputError
 from stagepass.evidence import Attestation, Candidate, Rejection
+from stagepass.identity import Certified, Identity, Opened, Span
 from stagepass.statement import PAYLOAD_TYPE, Statement
 
 _MAX_FILE = 1 << 16  # 20 times an RSA key of 16384 bits
+_COMPARED = 20  # identities, for an explanation: whoever may push a bundle has it composed
 _GENERATE = "the .pub file `stagepass keys generate` wrote"
 
 
@@ -83,18 +86,78 @@ class PublicKey:
         )
 
 
+class Certificates(Protocol):
+    """What verifies bundles of certificates; made only for a set that names an identity."""
+
+    def verify(self, data: bytes, bundle: Bundle | None = None) -> Opened:
+        """
+        Who signed it, and when; `bundle` is the same, where it was parsed already.
+
+        Raises `AttestationError` with `SIGNATURE_INVALID` or as parsing does.
+        """
+        ...
+
+
+class TrustedTimes(Protocol):
+    """What proves when a key signed; made only for a set with trust roots."""
+
+    @property
+    def roots(self) -> frozenset[str]:
+        """The trust roots with an authority or log that could prove a time."""
+        ...
+
+    def of(
+        self, bundle: Bundle, key: PublicKey, roots: frozenset[str] | None = None
+    ) -> Span | None:
+        """
+        When `key`, whose signature verified, signed this; None where no known authority says so.
+
+        `roots` are the trust roots whose authorities count, None for all.
+
+        Raises `AttestationError` for what a known authority says of something else.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """Every key of a policy set, by id, with its owner."""
+    """
+    Every key of a policy set, by id, with its owner; and its identities, each with its owner.
+
+    `roots` are those trust roots whose authorities may date what a key signed, by its id; of a key that
+    is not in it, all.
+    """
 
     keys: Mapping[str, PublicKey]
     owners: Mapping[str, str]
+    identities: tuple[tuple[Identity, str], ...] = ()
+    certificates: Certificates | None = None
+    times: TrustedTimes | None = None
+    roots: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, keys: Iterable[tuple[PublicKey, str]]) -> KeyRing:
-        """From (key, owner) pairs."""
+    def of(
+        cls,
+        keys: Iterable[tuple[PublicKey | Identity, str]],
+        certificates: Certificates | None = None,
+        times: TrustedTimes | None = None,
+    ) -> KeyRing:
+        """From (key or identity, owner) pairs."""
         pairs = list(keys)
-        return cls({key.id: key for key, _ in pairs}, {key.id: owner for key, owner in pairs})
+        held = {key.id: (key, owner) for key, owner in pairs if isinstance(key, PublicKey)}
+        return cls(
+            {key_id: key for key_id, (key, _) in held.items()},
+            {key_id: owner for key_id, (_, owner) in held.items()},
+            tuple((key, owner) for key, owner in pairs if isinstance(key, Identity)),
+            certificates,
+            times,
+        )
+
+    def also(self, keys: Iterable[PublicKey]) -> KeyRing:
+        """With these keys as well, of nobody."""
+        more = {key.id: key for key in keys}
+        owners = {**dict.fromkeys(more, ""), **self.owners}
+        return replace(self, keys={**self.keys, **more}, owners=owners)
 
     def verify(self, candidate: Candidate, digest: Digest) -> Attestation | Rejection:
         """The verified statement about `digest`, or why the candidate does not count."""
@@ -114,26 +177,34 @@ class KeyRing:
         bundle: Bundle | None = None
         try:
             bundle = Bundle.parse(candidate.data)
-            statement, key_id = self._open(bundle)
+            if bundle.envelope.payload_type != PAYLOAD_TYPE:
+                raise _other_type(bundle.envelope.payload_type)
+            if bundle.certificate is None:
+                return self._by_key(bundle)
+            return self._by_certificate(candidate.data, bundle)
         except AttestationError as error:
-            claimed = _claimed_type(bundle.envelope) if bundle else ""
-            return Rejection(Code(error.code), error.message, claimed, candidate.origin)
-        return Attestation(statement, key_id, self.owners[key_id])
+            code, message = Code(error.code), error.message
+        except Exception as error:
+            # Whatever a stranger's bytes do to a reader of them, they hide no better evidence.
+            code, message = Code.STATEMENT_INVALID, f"cannot be read: {type(error).__name__}"
+        return Rejection(code, message, _claimed_type(bundle), candidate.origin)
 
-    def _open(self, bundle: Bundle) -> tuple[Statement, str]:
+    def _by_key(self, bundle: Bundle) -> Attestation:
+        key = self._signer(bundle)
+        statement = Statement.parse(bundle.envelope.payload)
+        roots = self.roots.get(key.id)
+        signed = None if self.times is None else self.times.of(bundle, key, roots)
+        return Attestation(statement, key.id, self.owners[key.id], signed=signed)
+
+    def _signer(self, bundle: Bundle) -> PublicKey:
         envelope = bundle.envelope
-        if envelope.payload_type != PAYLOAD_TYPE:
-            raise AttestationError(
-                Code.STATEMENT_INVALID,
-                f"payloadType {envelope.payload_type!r} is not an in-toto statement",
-            )
         hinted, message = self.keys.get(bundle.hint), Message(envelope.signed_bytes)
         if hinted is not None and hinted.verifies(envelope, message):
-            return Statement.parse(envelope.payload), hinted.id
+            return hinted
         # A hint is signed by nobody: empty, absent or wrong, it must not hide a good signature.
         for key in self.keys.values():
             if key is not hinted and key.verifies(envelope, message):
-                return Statement.parse(envelope.payload), key.id
+                return key
         if hinted is not None:
             remark = f"; {hinted.algorithm.remark}" if hinted.algorithm.remark else ""
             owner = self.owners[hinted.id]
@@ -142,6 +213,42 @@ class KeyRing:
                 f"names the key of {owner}, but the bytes do not verify under it{remark}",
             )
         raise AttestationError(Code.SIGNER_UNKNOWN, "no key of the policy set verifies it")
+
+    def _by_certificate(self, data: bytes, bundle: Bundle) -> Attestation:
+        """A certificate never stands for a key, not even the very key's (R5, cosign-proof section 5)."""
+        if self.certificates is None:
+            raise AttestationError(
+                Code.SIGNER_UNKNOWN, "signed with a certificate; the policy names keys alone"
+            )
+        opened = self.certificates.verify(data, bundle)
+        if opened.payload_type != PAYLOAD_TYPE:
+            raise _other_type(opened.payload_type)
+        certified = opened.certified
+        owner = next((o for i, o in self.identities if i.matches(certified)), None)
+        if owner is None:
+            raise AttestationError(Code.SIGNER_UNKNOWN, self._nearest(certified))
+        # What sigstore verified is what is parsed, not what our own reading of the bundle held.
+        statement = Statement.parse(opened.payload)
+        return Attestation(statement, certified.id, owner, certified, opened.signed)
+
+    def _nearest(self, certified: Certified) -> str:
+        """That no identity matches, and what the nearest of them wants instead."""
+        got = f"no identity matches {certified.subject!r} of issuer {certified.issuer!r}"
+        known = [identity for identity, _ in self.identities]
+        near = [each for each in known if each.issuer == certified.issuer] or known
+        near = [each for each in near if each.subject.matches(certified.subject)] or near
+        wanted = sorted(
+            (len(found), identity.id, found)
+            for identity in near[:_COMPARED]
+            if (found := list(identity.differences(certified)))
+        )
+        return f"{got}; the nearest wants {', '.join(wanted[0][2])}" if wanted else got
+
+
+def _other_type(payload_type: str) -> AttestationError:
+    return AttestationError(
+        Code.STATEMENT_INVALID, f"payloadType {payload_type!r} is not an in-toto statement"
+    )
 
 
 def _der(key: VerifyingKey) -> bytes:
@@ -155,9 +262,9 @@ def _hint(pem: bytes) -> str:
     return "a private key belongs to whoever signs" if b"PRIVATE KEY-----" in pem else _GENERATE
 
 
-def _claimed_type(envelope: Envelope) -> str:
+def _claimed_type(bundle: Bundle | None) -> str:
     """The predicate type an unverified payload claims, for an explanation only."""
     try:
-        return Statement.parse(envelope.payload).predicate_type
-    except AttestationError:
+        return Statement.parse(bundle.envelope.payload).predicate_type if bundle else ""
+    except Exception:  # as in `read`
         return ""

@@ -1,8 +1,10 @@
-"""Sigstore bundles v0.3 with a DSSE envelope and a public key: how evidence travels."""
+"""Sigstore bundles v0.3 with a DSSE envelope, signed by a key or a certificate: how evidence travels."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import base64
+import binascii
+from dataclasses import dataclass, field
 from typing import Any
 
 from stagepass import strictjson
@@ -15,6 +17,8 @@ MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 _MEDIA_TYPES = {MEDIA_TYPE, "application/vnd.dev.sigstore.bundle+json;version=0.3"}
 MAX_BYTES = 1 << 20
 _MAX_DEPTH = 32
+# Fulcio's have up to 3 KiB. A name in one of 1 MiB costs half a second to read.
+_MAX_CERTIFICATE = 1 << 14
 
 _MEMBERS = {"mediaType", "verificationMaterial", "dsseEnvelope"}
 _MATERIAL = {
@@ -29,14 +33,22 @@ _KINDS = {"publicKey", "certificate", "x509CertificateChain"}
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """Unverified. `hint` names a public key and is signed by nobody; "" where the bundle has none."""
+    """
+    Unverified. Of a key or of a `certificate` (DER), None for a key.
+
+    `hint` names a public key and is signed by nobody; "" where the bundle has none. `log_entries` are
+    the JSON of transparency logs, `timestamps` the DER of RFC 3161 responses, b"" for what is none.
+    """
 
     envelope: Envelope
     hint: str
+    certificate: bytes | None = None
+    log_entries: tuple[dict[str, Any], ...] = field(default=(), hash=False)
+    timestamps: tuple[bytes, ...] = ()
 
     @classmethod
     def parse(cls, data: bytes) -> Bundle:
-        """Raises `AttestationError`: `STATEMENT_INVALID`, or `SIGNER_UNKNOWN` for a certificate."""
+        """Raises `AttestationError`: `STATEMENT_INVALID`, or `SIGNER_UNKNOWN` for a chain."""
         try:
             document = strictjson.loads_object(data, max_bytes=MAX_BYTES, max_depth=_MAX_DEPTH)
         except InputError as error:
@@ -46,21 +58,36 @@ class Bundle:
             raise _invalid(f"mediaType {media_type!r} is not a bundle v0.3")
         if unknown := document.keys() - _MEMBERS:
             raise _invalid(f"the bundle has unknown members {sorted(unknown)}")
-        hint = _hint(document.get("verificationMaterial"))
-        return cls(Envelope.parse(document.get("dsseEnvelope")), hint)
+        material = _material(document.get("verificationMaterial"))
+        is_key = "publicKey" in material
+        return cls(
+            Envelope.parse(document.get("dsseEnvelope")),
+            _hint(material["publicKey"]) if is_key else "",
+            None if is_key else _certificate(material["certificate"]),
+            tuple(material.get("tlogEntries") or ()),
+            _timestamps(material.get("timestampVerificationData")),
+        )
 
     def to_bytes(self) -> bytes:
-        """As cosign writes it: three members, no `tlogEntries`, no newline."""
+        """As cosign writes it: three members, proofs only where there are any, no newline."""
+        material: dict[str, Any] = {"publicKey": {"hint": self.hint}}
+        if self.certificate is not None:
+            material = {"certificate": {"rawBytes": _encoded(self.certificate)}}
+        if self.log_entries:
+            material["tlogEntries"] = list(self.log_entries)
+        if self.timestamps:
+            stamps = [{"signedTimestamp": _encoded(stamp)} for stamp in self.timestamps]
+            material["timestampVerificationData"] = {"rfc3161Timestamps": stamps}
         return strictjson.dumps(
             {
                 "mediaType": MEDIA_TYPE,
-                "verificationMaterial": {"publicKey": {"hint": self.hint}},
+                "verificationMaterial": material,
                 "dsseEnvelope": self.envelope.to_json(),
             }
         )
 
 
-def _hint(material: object) -> str:
+def _material(material: object) -> dict[str, Any]:
     if not isinstance(material, dict) or not material or material.keys() - _MATERIAL:
         raise _invalid("verificationMaterial is not an object of the members v0.3 names")
     _optional_list(material.get("tlogEntries"), "tlogEntries")
@@ -69,16 +96,51 @@ def _hint(material: object) -> str:
         raise _invalid(
             f"verificationMaterial holds {sorted(kinds) or 'nothing'}; exactly one kind counts"
         )
-    if kinds != {"publicKey"}:
-        # A certificate never satisfies a key, not even the very key's (R5, cosign-proof section 5).
+    if kinds == {"x509CertificateChain"}:
+        # Bundles v0.3 hold the leaf alone; whoever sends a chain chooses the path to the root.
         raise AttestationError(
-            Code.SIGNER_UNKNOWN, "signed with a certificate; the policy names keys"
+            Code.SIGNER_UNKNOWN, "signed with a chain of certificates; v0.3 holds the leaf alone"
         )
-    key: Any = material["publicKey"]
+    return material
+
+
+def _hint(key: object) -> str:
     hint = key.get("hint", "") if isinstance(key, dict) and not key.keys() - {"hint"} else None
     if not isinstance(hint, str):
         raise _invalid("publicKey is not an object with a hint")
     return hint
+
+
+def _certificate(certificate: object) -> bytes:
+    """The DER; that it is a certificate is for whoever verifies it."""
+    known = isinstance(certificate, dict) and certificate.keys() == {"rawBytes"}
+    der = _decoded(certificate["rawBytes"]) if isinstance(certificate, dict) and known else b""
+    if not der:
+        raise _invalid("certificate is not an object with base64 rawBytes")
+    if len(der) > _MAX_CERTIFICATE:
+        raise _invalid(f"a certificate of {len(der)} bytes; at most {_MAX_CERTIFICATE} are read")
+    return der
+
+
+def _timestamps(stamps: object) -> tuple[bytes, ...]:
+    """Nobody has to send any: of a key's bundle junk proves no time, and takes nothing away."""
+    listed = stamps.get("rfc3161Timestamps") if isinstance(stamps, dict) else None
+    return tuple(
+        _decoded(stamp.get("signedTimestamp")) if isinstance(stamp, dict) else b""
+        for stamp in (listed if isinstance(listed, list) else ())
+    )
+
+
+def _encoded(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _decoded(text: object) -> bytes:
+    """b"" for what is not base64 text."""
+    try:
+        return base64.b64decode(text, validate=True) if isinstance(text, str) else b""
+    except (binascii.Error, ValueError):
+        return b""
 
 
 def _optional_list(value: object, what: str) -> None:

@@ -114,7 +114,8 @@ class Decision:
     `answer` is before enforcement, `allowed` after it. `required` counts the requirements judged:
     admitted means that `met` names as many. `places` are (pipeline, stage) pairs. `notices` are told
     whatever the answer. `valid_until` is the earliest moment at which the clock alone could change an
-    admitted answer. `releases` are the digests of those that the object is as they say.
+    admitted answer. `releases` are the digests of those that the object is as they say. `beside` are
+    those violations that only laxer stages have, which alone would not lead to this enforcement.
     """
 
     answer: Answer
@@ -127,6 +128,7 @@ class Decision:
     notices: tuple[str, ...] = ()
     valid_until: datetime | None = None
     releases: tuple[str, ...] = ()
+    beside: tuple[Violation, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.answer is Answer.ADMITTED) != (not self.violations):
@@ -146,15 +148,19 @@ class Decision:
 
         The others of the same requirement say why evidence that was found does not count; the first
         one's message sums them up. Of an undetermined answer, what kept us from knowing: that a pass
-        "is missing" is then not known either.
+        "is missing" is then not known either. What the strictest stages have against it stands first.
         """
         first: dict[tuple[str, ...], Violation] = {}
         unknown = [v for v in self.violations if not v.requirement]
         is_unknown = self.answer is Answer.UNDETERMINED and unknown
-        for v in unknown if is_unknown else self.violations:
+        for v in self.told(unknown if is_unknown else self.violations):
             of = v.requirement or f"{v.code}: {v.message}"
             first.setdefault((v.path, v.image, v.pipeline, v.stage, of), v)
         return tuple(first.values())
+
+    def told(self, violations: Iterable[Violation]) -> list[Violation]:
+        """In the order in which people are told: why it is refused, before what only warns."""
+        return sorted(violations, key=lambda v: v in self.beside)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -166,9 +172,11 @@ class Decision:
 
     def at(self, path: str) -> Decision:
         """The same decision, about the image in the field `path`; what names a field keeps it."""
-        return replace(
-            self, violations=tuple(replace(v, path=v.path or path) for v in self.violations)
+        violations, beside = (
+            tuple(replace(v, path=v.path or path) for v in each)
+            for each in (self.violations, self.beside)
         )
+        return replace(self, violations=violations, beside=beside)
 
 
 def combine(decisions: Sequence[Decision]) -> Decision:
@@ -181,10 +189,13 @@ def combine(decisions: Sequence[Decision]) -> Decision:
     if not decisions:
         raise ValueError("no decisions to combine")
     failed = [d for d in decisions if d.answer is not Answer.ADMITTED]
+    enforcement = max(d.enforcement for d in failed or decisions)
+    strictest = {v for d in failed if d.enforcement is enforcement for v in d.violations}
+    strictest -= {v for d in failed if d.enforcement is enforcement for v in d.beside}
     edges = [d.valid_until for d in decisions if d.valid_until is not None]
     return Decision(
         answer=max(d.answer for d in decisions),
-        enforcement=max(d.enforcement for d in failed or decisions),
+        enforcement=enforcement,
         places=_union(d.places for d in decisions),
         violations=_union(d.violations for d in decisions),
         met=tuple(sorted(chain.from_iterable(d.met for d in decisions), key=_met_order)),
@@ -193,6 +204,7 @@ def combine(decisions: Sequence[Decision]) -> Decision:
         notices=tuple(dict.fromkeys(chain.from_iterable(d.notices for d in decisions))),
         valid_until=min(edges, default=None),
         releases=_union(d.releases for d in decisions),
+        beside=_union(tuple(v for v in d.violations if v not in strictest) for d in failed),
     )
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from stagepass import wholefile
 from stagepass.bundle import MAX_BYTES
@@ -23,6 +23,8 @@ from stagepass.statement import Statement
 
 # A registry writer can add junk without end; past this the answer is undetermined, not slow (T8).
 MAX_CANDIDATES = 50
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,17 @@ class Deadline:
         if left <= 0:
             raise Unavailable(Code.DEADLINE, "the deadline passed before the evidence was read")
         return left
+
+    def each(self, items: Iterable[_T]) -> Iterator[_T]:
+        """
+        `items`, while there is time: the first of them in any case, as it was fetched in time.
+
+        Raises `Unavailable` as `remaining` does, before another: what is not looked at is not known.
+        """
+        for number, item in enumerate(items):
+            if number:
+                self.remaining()
+            yield item
 
 
 class EvidenceSource(Protocol):

@@ -145,11 +145,25 @@ def check(path: Path) -> Report:
     return Report(path, number, frozenset(hashes), previous if number else START, tuple(problems))
 
 
+def entries(path: Path) -> Iterator[Mapping[str, Json] | Problem]:
+    """
+    What stands in one file, line by line; of a line that is not as it was written, what is wrong.
+
+    Raises `InputError` for a file that cannot be read. Whether lines are missing is for `check`.
+    """
+    for number, line in enumerate(_lines(path), start=1):
+        try:
+            yield _Line.parse(line).fields
+        except InputError as error:
+            yield Problem(number, error.message)
+
+
 @dataclass(frozen=True, slots=True)
 class _Line:
     seq: int
     previous: str
     hash: str
+    fields: Mapping[str, Json]
 
     @classmethod
     def parse(cls, line: bytes) -> _Line:
@@ -165,7 +179,7 @@ class _Line:
         seq, previous = fields.get("seq"), fields.get("previous")
         if type(seq) is not int or not isinstance(previous, str):
             raise InputError("has no seq or no previous")
-        return cls(seq, previous, told.decode())
+        return cls(seq, previous, told.decode(), fields)
 
     def misplaced(self, seq: int, previous: str) -> str:
         """Why this line cannot stand where `seq` after `previous` is wanted ("" for unknown), or ""."""

@@ -64,7 +64,7 @@ def _gathered(
     for source in sources:
         try:
             for batch in source.batches(image, digest, frozenset({STAGE_ENTERED}), deadline):
-                items += [policy.keys.verify(candidate, digest) for candidate in batch]
+                items += (policy.keys.verify(each, digest) for each in deadline.each(batch))
         except Unavailable as error:
             failure = failure or error
     found = Evidence(tuple(item for item in items if isinstance(item, Attestation)))

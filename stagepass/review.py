@@ -24,7 +24,8 @@ class AdmissionRequest:
     """
     What is to be judged. `object_id` has the kind that was matched and `request.namespace`.
 
-    `new` and `old` are the objects as sent, None where absent or null; `old` only on UPDATE.
+    `new` and `old` are the objects as sent, None where absent or null; `old` only on UPDATE. `user` is
+    who asks, "" where that is not told: it is written down, and nothing is judged by it.
     """
 
     uid: str
@@ -32,6 +33,7 @@ class AdmissionRequest:
     object_id: ObjectId
     new: Mapping[str, Any] | None
     old: Mapping[str, Any] | None
+    user: str = ""
 
     @property
     def creates(self) -> bool:
@@ -70,7 +72,15 @@ class AdmissionRequest:
             old=_optional_mapping(request, "oldObject", "request.oldObject")
             if operation == "UPDATE"
             else None,
+            user=_user(request),
         )
+
+
+def _user(request: Mapping[str, Any]) -> str:
+    """Never an error: what nothing is judged by must refuse nothing."""
+    info = request.get("userInfo")
+    name = info.get("username") if isinstance(info, dict) else None
+    return name if isinstance(name, str) else ""
 
 
 def _mapping(parent: Mapping[str, Any], name: str, path: str) -> Mapping[str, Any]:

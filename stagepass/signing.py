@@ -1,4 +1,4 @@
-"""Private keys: made, read, and used to sign a statement into a bundle."""
+"""Who signs a statement into a bundle; and private keys, made, read and used for that."""
 
 from __future__ import annotations
 
@@ -7,20 +7,55 @@ import re
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Protocol
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from stagepass.attestor import PublicKey
+from stagepass.attestor import KeyRing, PublicKey
 from stagepass.bundle import Bundle
 from stagepass.envelope import Envelope, pae
 from stagepass.errors import InputError
+from stagepass.identity import Certified, Span
 from stagepass.statement import PAYLOAD_TYPE
 
 _MAX_PASSPHRASE = 1023  # of OpenSSL's PEM encryption
 _MAX_FILE = 1 << 16
 _SEALED = re.compile(rb"-----BEGIN ENCRYPTED (SIGSTORE|COSIGN) PRIVATE KEY-----")
+
+
+class Signer(Protocol):
+    """The holder of a private key, or of an identity that a certificate is given for."""
+
+    @property
+    def key_id(self) -> str:
+        """As in the `Attestation` of what it signs."""
+        ...
+
+    @property
+    def certified(self) -> Certified | None:
+        """What its certificate says, None of a key. Its roots have no names of a policy set."""
+        ...
+
+    @property
+    def signed(self) -> Span | None:
+        """When it may have signed what it signs, as its certificate bounds that; None of a key."""
+        ...
+
+    @property
+    def ring(self) -> KeyRing:
+        """What reads back its bundles, and nobody else's."""
+        ...
+
+    def seal(self, payload: bytes) -> bytes:
+        """
+        A bundle over `payload`, an in-toto statement.
+
+        Raises `InputError` for a statement or a signer that cannot be used, `Unavailable` where a
+        service that has to sign as well cannot be reached.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +94,28 @@ class PrivateKey:
     def public(self) -> PublicKey:
         """The half that goes into the policy set."""
         return PublicKey.of(self._key.public_key())
+
+    @property
+    def key_id(self) -> str:
+        """The id of its public half."""
+        return self.public.id
+
+    @property
+    def certified(self) -> None:
+        """Nobody certifies a key."""
+
+    @property
+    def signed(self) -> None:
+        """Nothing bounds when a key signs."""
+
+    @property
+    def ring(self) -> KeyRing:
+        """Of its public half alone."""
+        return KeyRing.of([(self.public, "")])
+
+    def seal(self, payload: bytes) -> bytes:
+        """The bytes of `sign`."""
+        return self.sign(payload).to_bytes()
 
     def sign(self, payload: bytes) -> Bundle:
         """A bundle v0.3 over `payload`, an in-toto statement: DER signature, hint, no keyid (W2, W3)."""

@@ -10,7 +10,7 @@ Kubernetes manifests they may stand, with their *expanded* size bounded (CVE-201
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import isinf
 from typing import Any
 
@@ -58,13 +58,19 @@ for _tag, _pattern, _first in (
 
 
 def load_all(
-    text: str, *, where: str, anchors: bool = False, max_bytes: int = MAX_BYTES
+    text: str,
+    *,
+    where: str,
+    anchors: bool = False,
+    max_bytes: int = MAX_BYTES,
+    mark: Callable[[Any, int], Any] | None = None,
 ) -> Iterator[Any]:
     """
     Every document of `text`. Raises `InputError` with file, line and what to write instead.
 
     `anchors=True` lets `&`/`*` stand (manifests); their expansion still counts against `MAX_NODES`,
-    which bounds each document, as `max_bytes` bounds the text.
+    which bounds each document, as `max_bytes` bounds the text. `mark` makes of each value and its line
+    (from 1) what stands in its place; keys stay plain.
     """
     if len(text) > max_bytes:
         raise InputError(f"{len(text)} characters; at most {max_bytes} are read", where=where)
@@ -72,7 +78,7 @@ def load_all(
     try:
         while loader.check_node():
             node: Any = loader.get_node()
-            yield _Builder(where, anchors).build(node, 0)
+            yield _Builder(where, anchors, mark).build(node, 0)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         raise InputError(f"line {line}: not YAML: {error.problem}", where=where) from error
@@ -85,13 +91,19 @@ def load_all(
 class _Builder:
     """Turns one document's node graph into values, counting every node it visits."""
 
-    def __init__(self, where: str, anchors: bool) -> None:
-        self._where, self._anchors = where, anchors
+    def __init__(
+        self, where: str, anchors: bool, mark: Callable[[Any, int], Any] | None = None
+    ) -> None:
+        self._where, self._anchors, self._mark = where, anchors, mark
         self._nodes = 0
         self._seen: set[int] = set()
 
     def build(self, node: yaml.Node, depth: int) -> Any:
         """The value of `node`. An anchor's second use is visited again: that is what bounds a bomb."""
+        value = self._plain(node, depth)
+        return value if self._mark is None else self._mark(value, node.start_mark.line + 1)
+
+    def _plain(self, node: yaml.Node, depth: int) -> Any:
         self._nodes += 1
         if self._nodes > MAX_NODES or depth > MAX_DEPTH:
             raise self._error(node, f"over {MAX_NODES} nodes or {MAX_DEPTH} levels once expanded")
@@ -109,7 +121,7 @@ class _Builder:
     def _mapping(self, node: yaml.MappingNode, depth: int) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            key = self.build(key_node, depth + 1)
+            key = self._plain(key_node, depth + 1)
             if not isinstance(key, str):
                 raise self._error(key_node, f"the key {key!r} is not text; put it in quotes")
             if key == "<<" and not key_node.style:

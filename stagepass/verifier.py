@@ -178,7 +178,7 @@ class Verifier:
         is_broken = False
         for source, batch in self._batches(image, image.digest, types, search, failures):
             new = {c.data: c for c in batch if c.data not in gathered}
-            found = {data: self.policy.keys.verify(c, image.digest) for data, c in new.items()}
+            found = self._verified(new.values(), image.digest, search, failures)
             gathered |= found
             self._keep(source, image.digest, found)
             evidence = _evidence(gathered.values())
@@ -190,6 +190,22 @@ class Verifier:
             if not is_broken:
                 search.at, is_broken = _hurried(search.at), True
         return self._undetermined(decision, failures) if failures else decision
+
+    def _verified(
+        self,
+        candidates: Iterable[Candidate],
+        digest: Digest,
+        deadline: Deadline,
+        failures: list[Unavailable],
+    ) -> dict[bytes, Attestation | Rejection]:
+        """Each by its bytes. Those that the deadline leaves no time for are noted as a failure."""
+        found: dict[bytes, Attestation | Rejection] = {}
+        try:
+            for candidate in deadline.each(candidates):
+                found[candidate.data] = self.policy.keys.verify(candidate, digest)
+        except Unavailable as error:
+            failures.append(error)
+        return found
 
     def _keep(
         self, source: EvidenceSource, digest: Digest, found: Mapping[bytes, Attestation | Rejection]

@@ -41,7 +41,7 @@ def review(uid: str, decision: Decision, revision: str) -> bytes:
             "code": 403 if denied else 503,
             "reason": "Forbidden" if denied else "ServiceUnavailable",
             "message": message(decision),
-            "details": {"causes": [_cause(v) for v in decision.violations]},
+            "details": {"causes": [_cause(v) for v in decision.told(decision.violations)]},
         }
     return strictjson.dumps(
         {"apiVersion": API_VERSION, "kind": "AdmissionReview", "response": response}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from webhook.inforce import InForce
+from webhook.rundir import run_directory
 
 _EXPIRY = "stagepass_certificate_expiry_timestamp_seconds"
 
@@ -25,7 +25,7 @@ _EXPIRY = "stagepass_certificate_expiry_timestamp_seconds"
 def render(tls_directory: Path | None) -> tuple[bytes, str]:
     """The text, and its content type; None: of a process without a certificate."""
     text = b""
-    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+    if run_directory():
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # not annotated upstream
     else:

@@ -51,7 +51,8 @@ class Gate:
         revision = verifier.policy.revision if verifier else ""
         decision = self._judge(verifier, request, deadline)
         took = time.perf_counter() - started
-        self._records.keep(request, decision, revision, took, cold=deadline.used)
+        policy = verifier.policy if verifier else None
+        self._records.keep(request, decision, policy, took, cold=deadline.used)
         return answers.review(request.uid, decision, revision)
 
     def _judge(

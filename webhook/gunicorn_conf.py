@@ -16,7 +16,7 @@ from typing import Any
 
 from prometheus_client import multiprocess
 
-from webhook import inforce
+from webhook import denials, inforce
 from webhook.listener import start
 from webhook.settings import Settings
 from webhook.tls import ServerContext
@@ -60,9 +60,10 @@ def on_starting(server: Any) -> None:
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """A dead worker's gauges must not be added up for ever."""
+    """A dead worker's gauges must not be added up for ever; what it refused must not be forgotten."""
     multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # not annotated upstream
     inforce.forget(worker.pid)
+    denials.inherit(worker.pid)
 
 
 def on_exit(server: Any) -> None:

@@ -11,17 +11,18 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
+
+from webhook.rundir import run_directory
 
 _PREFIX = "revision-"
 
 
 def tell(revision: str) -> None:
     """This worker judges by `revision` from now on. A full disk changes that as little as a verdict."""
-    if (directory := _directory()) is None:
+    if (directory := run_directory()) is None:
         return
     new = directory / f"new-{os.getpid()}"
     with suppress(OSError):
@@ -31,7 +32,7 @@ def tell(revision: str) -> None:
 
 def forget(pid: int) -> None:
     """That worker has ended."""
-    if (directory := _directory()) is not None:
+    if (directory := run_directory()) is not None:
         (directory / f"{_PREFIX}{pid}").unlink(missing_ok=True)
 
 
@@ -52,13 +53,8 @@ class InForce(Collector):
 
 def _counted() -> Counter[str]:
     found: Counter[str] = Counter()
-    if (directory := _directory()) is not None:
+    if (directory := run_directory()) is not None:
         for path in directory.glob(f"{_PREFIX}*"):
             with suppress(FileNotFoundError):  # its worker has just ended
                 found[path.read_text()] += 1
     return found
-
-
-def _directory() -> Path | None:
-    text = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-    return Path(text) if text else None

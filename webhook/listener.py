@@ -1,5 +1,5 @@
 """
-`/metrics` over plain HTTP on an address of its own, in a process of its own.
+`/metrics` and `/denials` over plain HTTP on an address of its own, in a process of its own.
 
 Not a thread of gunicorn's parent: a fork while that held a lock would give a worker that never runs.
 It ends with its parent, whose end of the pipe on standard input closes.
@@ -15,6 +15,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from webhook import denials
 from webhook.exposition import render
 
 _REQUEST_SECONDS = 10.0
@@ -49,11 +50,16 @@ class _Handler(BaseHTTPRequestHandler):
     tls_directory: Path | None = None
 
     def do_GET(self) -> None:
-        """`/metrics`, and nothing else."""
-        if self.path.partition("?")[0] != "/metrics":
+        """One of the two, and nothing else."""
+        path = self.path.partition("?")[0]
+        if path == "/metrics":
+            self._answer(*render(self.tls_directory))
+        elif path == "/denials":
+            self._answer(denials.newest(), "application/json")
+        else:
             self.send_error(404)
-            return
-        text, content_type = render(self.tls_directory)
+
+    def _answer(self, text: bytes, content_type: str) -> None:
         self.send_response(200)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(text)))

@@ -13,6 +13,12 @@ DECISIONS = Counter(
 VIOLATIONS = Counter(
     "stagepass_violations_total", "Reasons for not admitting, by reason code.", ["code"]
 )
+MANIFEST_DENIALS = Counter(
+    "stagepass_manifest_denials_total",
+    "Objects that were refused since no release says so, by PIPELINE and STAGE of the policy set. kind:"
+    " GROUP/KIND as in the stage's release.kinds, or 'other'.",
+    ["pipeline", "stage", "kind"],
+)
 NOTES = Counter(
     "stagepass_notes_total",
     "What explains an admission. code: NO_IMAGES | UNCHANGED | EXEMPT | BREAK_GLASS.",

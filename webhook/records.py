@@ -10,11 +10,16 @@ from prometheus_client import Counter
 from stagepass import log
 from stagepass.decision import Answer, Decision
 from stagepass.journal import Journal
+from stagepass.manifest import ObjectId
+from stagepass.policy.model import PolicySet
+from stagepass.policy.releases import kind_text
 from stagepass.review import AdmissionRequest
-from webhook import metrics
+from webhook import denials, metrics
+from webhook.answers import one_line
 
 # The longest that can be an image reference: what is none is not worth a line of megabytes.
 _MAX_IMAGE = 512
+_MAX_USER = 256
 
 
 class Records:
@@ -28,14 +33,20 @@ class Records:
         self,
         request: AdmissionRequest,
         decision: Decision,
-        revision: str,
+        policy: PolicySet | None,
         seconds: float,
         *,
         cold: bool,
     ) -> None:
-        """Count and write down one decision, which took `seconds`; `cold`: it sought evidence."""
+        """Count and write down one decision by `policy`. `seconds`: it took; `cold`: it sought evidence."""
         (metrics.COLD_SECONDS if cold else metrics.WARM_SECONDS).observe(seconds)
         _count(decision)
+        revision = policy.revision if policy else ""
+        if policy and (refused := denials.denied_manifests(decision)):
+            for pipeline, stage in {(v.pipeline, v.stage) for v in refused}:
+                kind = _kind(policy, pipeline, stage, request.object_id)
+                metrics.MANIFEST_DENIALS.labels(pipeline, stage, kind).inc()
+            denials.keep(request, self._cluster, revision, refused)
         facts = self._facts(request, decision, revision)
         link = {"journal": digest} if (digest := self._write(facts)) else {}
         log.info("decision", **facts, took_ms=round(seconds * 1000, 2), **link)
@@ -63,6 +74,7 @@ class Records:
         identity = request.object_id
         return {
             "uid": request.uid,
+            "user": one_line(request.user, _MAX_USER),
             "operation": request.operation,
             "object": f"{identity.group}/{identity.kind}/{identity.namespace}/{identity.name}",
             "cluster": self._cluster,
@@ -89,6 +101,18 @@ def _count(decision: Decision) -> None:
         metrics.NOTES.labels(str(note)).inc()
     for violation in decision.violations:
         metrics.VIOLATIONS.labels(str(violation.code)).inc()
+
+
+def _kind(policy: PolicySet, pipeline: str, stage: str, about: ObjectId) -> str:
+    """As the stage's policy names it: what a request could choose is no label (V60)."""
+    found = (about.group, about.kind)
+    rules = (
+        each.release
+        for of in policy.pipelines
+        for each in of.stages
+        if (of.name, each.name) == (pipeline, stage)
+    )
+    return kind_text(found) if any(r is not None and found in r.kinds for r in rules) else "other"
 
 
 # As many as there are places in policy sets so far: prometheus_client keeps each of them anyway.

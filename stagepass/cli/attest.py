@@ -7,27 +7,38 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from stagepass import strictjson
-from stagepass.attesting import read_back, sign
+from stagepass.attesting import Signed, read_back, sign
 from stagepass.cli import naming, options
-from stagepass.cli.keys import passphrase
+from stagepass.cli.claims import Claimed
 from stagepass.cli.passes import Asked, Refused
 from stagepass.cli.signed import publish, storing
+from stagepass.cli.signer import Chosen, signing
 from stagepass.digest import ImageRef
 from stagepass.errors import AttestationError, InputError
 from stagepass.predicates.members import STAGE_PASSED
 from stagepass.predicates.passed import PASSED, StagePassed
-from stagepass.signing import PrivateKey
-from stagepass.statement import MAX_BYTES, MAX_DEPTH
+from stagepass.signing import Signer
+from stagepass.statement import MAX_BYTES, MAX_DEPTH, Statement, compose
 
 _PATH = click.Path(path_type=Path)
+_OF_A_PASS = {
+    "cluster",
+    "namespace",
+    "cluster_uid",
+    "observed_from",
+    "observed_to",
+    "release_file",
+    "source",
+    "valid_for",
+}
 
 
 @click.command()
 @click.argument("image", type=options.IMAGE)
-@click.option("--key", "key_file", required=True, type=_PATH, help="The private key (PEM).")
-@click.option("--passphrase-env", metavar="VAR", help="The variable with the key's passphrase.")
+@signing()
 @click.option("--stage", help="The stage that was passed: signs a stage-passed/v1.")
 @click.option("--type", "predicate_type", metavar="URI", help="Sign another predicate type.")
 @click.option("--predicate", type=_PATH, help="With --type: a JSON object, signed as it stands.")
@@ -36,7 +47,8 @@ _PATH = click.Path(path_type=Path)
     "policy_directory",
     type=_PATH,
     metavar="DIR",
-    help="Check first that the key may sign for the stage, and that the stage admits the image.",
+    help="Check first: of --stage, that the signer may sign for it and that it admits the image; of"
+    " --type, that a requirement asks for it and would count this predicate by this signer.",
 )
 @options.pipeline
 @click.option("--cluster", help="The cluster that watched it; by default the stage's only one.")
@@ -60,8 +72,7 @@ _PATH = click.Path(path_type=Path)
 @options.output
 def attest(
     image: ImageRef,
-    key_file: Path,
-    passphrase_env: str | None,
+    chosen: Chosen,
     stage: str | None,
     predicate_type: str | None,
     predicate: Path | None,
@@ -85,17 +96,22 @@ def attest(
         raise InputError("give either --stage, or --type together with --predicate")
     if stage is not None and predicate is not None:
         raise InputError("--predicate goes with --type; a pass is composed from --stage")
-    if stage is None and release_file is not None:
-        raise InputError("--release goes with --stage")
-    moment, digest = options.current_time(now), options.digest_of(image)
-    key = PrivateKey.read(key_file, passphrase(passphrase_env))
-    kind = predicate_type or STAGE_PASSED
     if stage is None:
+        _refuse_what_describes_a_pass()
+        if pipeline is not None and policy_directory is None:
+            hint = "give --policy as well, or leave it out"
+            raise InputError("--pipeline with --type only narrows what --policy asks", hint=hint)
+    moment, digest = options.current_time(now), options.digest_of(image)
+    if stage is None:
+        kind = predicate_type or ""
         text = _foreign(kind, predicate)
+        claimed = Claimed.find(policy_directory, image, kind, pipeline)
+        made = _claim(image, chosen.open(), kind, text, claimed, moment)
     else:
+        signer = chosen.open()
         release = naming.read(release_file, image)
         asked = Asked(image, stage, pipeline, cluster, namespace, cluster_uid, release)
-        site = asked.site(policy_directory, key.public.id, evidence, offline=offline, now=moment)
+        site = asked.site(policy_directory, signer, evidence, offline=offline, now=moment)
         if isinstance(site, Refused):
             return site.show(output)
         details = replace(
@@ -106,8 +122,47 @@ def attest(
         name = f"{image.name}@{digest}"
         text = details.compose(image=name, now=moment, valid_for=valid_for)
         read_back(text, StagePassed.parse)
-    signed = sign(image, digest, key, kind, text)
-    return publish(signed, evidence, offline=offline, now=moment, output=output)
+        signed = sign(image, digest, signer, STAGE_PASSED, text)
+        made = asked.stranger(policy_directory, signer, signed, moment) or signed
+    if isinstance(made, Refused):
+        return made.show(output)
+    return publish(made, evidence, offline=offline, now=moment, output=output)
+
+
+def _claim(
+    image: ImageRef,
+    signer: Signer,
+    kind: str,
+    predicate: bytes,
+    claimed: Claimed | None,
+    now: datetime,
+) -> Signed | Refused:
+    """A predicate of another type, signed; what a policy has `claimed` of it is asked before and after."""
+    digest = options.digest_of(image)
+    payload = compose(name=image.name, digest=digest, predicate_type=kind, predicate=predicate)
+    try:
+        statement = Statement.parse(payload)
+    except AttestationError as error:
+        raise InputError(f"would be refused: {error.message}", where=kind) from error
+    if claimed and (refused := claimed.refused(signer, statement, now)):
+        return refused
+    signed = sign(image, digest, signer, kind, predicate)
+    return (claimed.stranger(signer, signed, now) if claimed else None) or signed
+
+
+def _refuse_what_describes_a_pass() -> None:
+    """Raises `InputError` for options that say something of a pass: a file of --type would not have it."""
+    context = click.get_current_context()
+    given = [
+        each.opts[0]
+        for each in context.command.params
+        if each.name in _OF_A_PASS
+        and context.get_parameter_source(each.name) is not ParameterSource.DEFAULT
+    ]
+    if given:
+        verb = "goes" if len(given) == 1 else "go"
+        hint = "leave it out, or say it in the file of --predicate"
+        raise InputError(f"{' and '.join(given)} {verb} with --stage", hint=hint)
 
 
 def _foreign(predicate_type: str, path: Path | None) -> bytes:

@@ -10,10 +10,10 @@ import click
 
 from stagepass.attesting import read_back, sign
 from stagepass.cli import naming, options, places
-from stagepass.cli.keys import passphrase
 from stagepass.cli.passes import Asked, Refused
 from stagepass.cli.report import judged_image
 from stagepass.cli.signed import publish, storing
+from stagepass.cli.signer import Chosen, signing
 from stagepass.digest import ImageRef
 from stagepass.errors import InputError
 from stagepass.evidence import Deadline
@@ -23,7 +23,6 @@ from stagepass.predicates.entered import StageEntered
 from stagepass.predicates.members import STAGE_ENTERED
 from stagepass.predicates.passed import PassDetails
 from stagepass.receipts import entry
-from stagepass.signing import PrivateKey
 from stagepass.stage import Place
 
 _PATH = click.Path(path_type=Path)
@@ -31,15 +30,14 @@ _PATH = click.Path(path_type=Path)
 
 @click.command()
 @click.argument("image", type=options.IMAGE)
-@click.option("--key", "key_file", required=True, type=_PATH, help="A key of the stage's signers.")
-@click.option("--passphrase-env", metavar="VAR", help="The variable with the key's passphrase.")
+@signing("A private key (PEM) of the stage's signers.")
 @options.stage
 @click.option(
     "--policy",
     "policy_directory",
     type=_PATH,
     metavar="DIR",
-    help="Check first that the key may sign for the stage, and that the stage admits the image.",
+    help="Check first that the signer may sign for the stage, and that the stage admits the image.",
 )
 @options.pipeline
 @click.option("--cluster", help="The cluster it entered; by default the stage's only one.")
@@ -68,8 +66,7 @@ _PATH = click.Path(path_type=Path)
 @options.output
 def enter(
     image: ImageRef,
-    key_file: Path,
-    passphrase_env: str | None,
+    chosen: Chosen,
     stage: str,
     policy_directory: Path | None,
     pipeline: str | None,
@@ -90,10 +87,10 @@ def enter(
     With --renew, the receipt that it has is prolonged: it must still be valid, and not be revoked.
     """
     moment = options.current_time(now)
-    key = PrivateKey.read(key_file, passphrase(passphrase_env))
+    signer = chosen.open()
     release = naming.read(release_file, image)
     asked = Asked(image, stage, pipeline, cluster, namespace, cluster_uid, release, renewing)
-    site = asked.site(policy_directory, key.public.id, evidence, offline=offline, now=moment)
+    site = asked.site(policy_directory, signer, evidence, offline=offline, now=moment)
     if isinstance(site, Refused):
         return site.show(output)
     if site.environment.namespace is None:
@@ -107,7 +104,9 @@ def enter(
     claim = StageEntered(site.pipeline, stage, where, receipt.entered, ends, receipt.release)
     text = claim.compose(site.policy_revision, site.inputs)
     read_back(text, StageEntered.parse)
-    signed = sign(image, options.digest_of(image), key, STAGE_ENTERED, text)
+    signed = sign(image, options.digest_of(image), signer, STAGE_ENTERED, text)
+    if refused := asked.stranger(policy_directory, signer, signed, moment):
+        return refused.show(output)
     return publish(signed, evidence, offline=offline, now=moment, output=output)
 
 

@@ -21,6 +21,7 @@ _COMMANDS = {
     "enter": ("enter", "enter"),
     "evidence": ("evidence", "evidence"),
     "explain": ("explain", "explain"),
+    "import": ("import_policy", "import_policy"),
     "journal": ("journal", "journal"),
     "keys": ("keys", "keys"),
     "pin": ("pin", "pin"),
@@ -28,6 +29,7 @@ _COMMANDS = {
     "release": ("release", "release"),
     "revoke": ("revoke", "revoke"),
     "scan": ("scan", "scan"),
+    "trust": ("trust", "trust"),
     "verify": ("verify", "verify"),
 }
 """Command → (module of `stagepass.cli`, name in it)."""

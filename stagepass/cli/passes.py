@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from stagepass.attesting import Signed
 from stagepass.cli import deciding, naming, options, places
 from stagepass.cli.report import Judged, judged_image, show
+from stagepass.cli.standing import Standing
 from stagepass.decision import Answer, Code, Decision
 from stagepass.digest import ImageRef
 from stagepass.errors import InputError
@@ -20,6 +22,8 @@ from stagepass.predicates.environment import Environment
 from stagepass.predicates.members import STAGE_PASSED
 from stagepass.predicates.named_release import NamedRelease
 from stagepass.predicates.passed import PassDetails
+from stagepass.signing import Signer
+from stagepass.stage import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class Asked:
     def site(
         self,
         policy_directory: Path | None,
-        key_id: str,
+        signer: Signer,
         evidence: Sequence[str],
         *,
         offline: bool,
@@ -61,7 +65,7 @@ class Asked:
             found = self.as_given()
         else:
             policy = options.load_policy(policy_directory)
-            checked = self.by_policy(policy, key_id, evidence, offline=offline, now=now)
+            checked = self.by_policy(policy, signer, evidence, offline=offline, now=now)
             if isinstance(checked, Judged):
                 return Refused(checked, policy.revision)
             found = checked
@@ -85,7 +89,7 @@ class Asked:
     def by_policy(
         self,
         policy: PolicySet,
-        key_id: str,
+        signer: Signer,
         evidence: Sequence[str],
         *,
         offline: bool,
@@ -94,7 +98,7 @@ class Asked:
         """
         The pass that the policy leaves, or the refusal to sign.
 
-        Refused when the key is not one of the stage's signers, and when the stage does not admit the
+        Refused when the signer is not one of the stage's, and when the stage does not admit the
         image, or only by break-glass or an exemption: a pass of a version that should never have been
         there launders it (DESIGN section 8.3).
         Raises `InputError` where the policy leaves several choices.
@@ -103,14 +107,10 @@ class Asked:
         if not self.renews:  # what is renewed says which release it is of
             naming.demand(target.stage, self.release)
         place = target.one_place(self.cluster, self.namespace)
-        if not may_sign(policy, target.stage, place.cluster, key_id, now):
-            message = f"this key may not sign passes of {self.stage!r} in {place.cluster!r}"
-            here = ((target.pipeline.name, self.stage),)
-            return judged_image(
-                self.image,
-                place.namespace,
-                refuse(Code.SIGNER_UNKNOWN, message, self.image, target.stage.enforcement, here),
-            )
+        who = Standing(policy, signer)
+        by = (who.key_id, now, who.certified, who.signed)
+        if not may_sign(policy, target.stage, place.cluster, *by):
+            return self._unknown(target, place, who)
         gate = deciding.verifier(policy, evidence, offline=offline)
         deadline = Deadline.after(options.DEADLINE_SECONDS)
         claims = {target.pipeline.name: naming.claim(self.release)} if self.release else {}
@@ -128,6 +128,35 @@ class Asked:
             policy_revision=policy.revision,
             inputs=_inputs(decision),
         )
+
+    def stranger(
+        self, policy_directory: Path | None, signer: Signer, signed: Signed, now: datetime
+    ) -> Refused | None:
+        """
+        Why the policy does not count what an identity has signed, None where it does or there is none.
+
+        Of a key all is known before; whether a trust root of the set backs a certificate is not.
+        """
+        if policy_directory is None or signed.certified is None:
+            return None
+        policy = options.load_policy(policy_directory)
+        target = places.one_target(policy, self.stage, self.pipeline, self.image)
+        place, who = target.one_place(self.cluster, self.namespace), Standing(policy, signer)
+        why = who.refusal(
+            signed.bundle,
+            signed.digest,
+            lambda by: may_sign(
+                policy, target.stage, place.cluster, by.key_id, now, by.certified, by.signed
+            ),
+        )
+        return Refused(self._unknown(target, place, who, why), policy.revision) if why else None
+
+    def _unknown(self, target: places.Target, place: Place, who: Standing, why: str = "") -> Judged:
+        message = f"{who.name} may not sign passes of {self.stage!r} in {place.cluster!r}"
+        message += f": {why}" if why else who.wanted(target.stage.signed_by)
+        here = ((target.pipeline.name, self.stage),)
+        denial = refuse(Code.SIGNER_UNKNOWN, message, self.image, target.stage.enforcement, here)
+        return judged_image(self.image, place.namespace, denial)
 
     def _excused(self, target: places.Target, decision: Decision) -> Decision:
         """Let in without its evidence, as by break-glass, it has nothing that a signature may carry on."""

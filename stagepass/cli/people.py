@@ -10,13 +10,14 @@ from typing import Any, TypeVar
 
 import click
 
-from stagepass.attesting import read_back, sign
+from stagepass.attesting import Signed, read_back, sign
 from stagepass.cli import naming, options, places
-from stagepass.cli.keys import passphrase
 from stagepass.cli.passes import Refused
 from stagepass.cli.prune import approve_prune
 from stagepass.cli.report import judged_image
 from stagepass.cli.signed import publish, storing
+from stagepass.cli.signer import Chosen, signing
+from stagepass.cli.standing import Standing
 from stagepass.clock import format_duration
 from stagepass.decision import Code
 from stagepass.digest import Digest, ImageRef
@@ -26,7 +27,7 @@ from stagepass.policy.refusals import refuse
 from stagepass.policy.signers import is_signer
 from stagepass.predicates.members import APPROVAL, BREAK_GLASS, Scope
 from stagepass.predicates.people import APPROVED, Approval, BreakGlass
-from stagepass.signing import PrivateKey
+from stagepass.signing import Signer
 
 F = TypeVar("F", bound=Callable[..., Any])
 _PATH = click.Path(path_type=Path)
@@ -50,8 +51,7 @@ def _about_a_stage(command: F) -> F:
             help="Find the pipeline in this set, and sign nothing that it would not count.",
         ),
         options.stage,
-        click.option("--passphrase-env", metavar="VAR", help="The variable with its passphrase."),
-        click.option("--key", "key_file", required=True, type=_PATH, help="Your private key."),
+        signing("Your private key (PEM)."),
     ):
         command = option(command)
     return command
@@ -84,8 +84,7 @@ def _about_a_stage(command: F) -> F:
 @options.now
 def approve(
     image: ImageRef | None,
-    key_file: Path,
-    passphrase_env: str | None,
+    chosen: Chosen,
     stage: str,
     policy_directory: Path | None,
     pipeline: str | None,
@@ -113,8 +112,7 @@ def approve(
             raise click.UsageError("--release goes with an IMAGE")
         scope = _scope(None, stage, pipeline, cluster, namespace)
         claim = Approval(APPROVED, scope, moment, moment + valid_for, reason)
-        key = PrivateKey.read(key_file, passphrase(passphrase_env))
-        return approve_prune(prune, claim, key, out, policy_directory, moment, output)
+        return approve_prune(prune, claim, chosen.open(), out, policy_directory, moment, output)
     if image is None or out is not None:
         raise click.UsageError("give an IMAGE, or --prune with --out")
     known = _Known.find(image, stage, policy_directory, pipeline)
@@ -124,10 +122,12 @@ def approve(
         naming.demand(known.target.stage, release)
     named = release.digest if release else None
     claim = Approval(APPROVED, scope, moment, moment + valid_for, reason, named)
-    key = PrivateKey.read(key_file, passphrase(passphrase_env))
-    if known and (refused := known.refused(image, key.public.id, known.approvers(), moment)):
+    signer = chosen.open()
+    if known and (refused := known.refused(image, signer, known.approvers(), moment)):
         return refused.show(output)
-    signed = sign(image, options.digest_of(image), key, APPROVAL, _text(claim))
+    signed = sign(image, options.digest_of(image), signer, APPROVAL, _text(claim))
+    if known and (refused := known.stranger(signer, signed, known.approvers(), moment)):
+        return refused.show(output)
     return publish(signed, evidence, offline=offline, now=moment, output=output)
 
 
@@ -145,8 +145,7 @@ def approve(
 )
 def break_glass(
     image: ImageRef,
-    key_file: Path,
-    passphrase_env: str | None,
+    chosen: Chosen,
     stage: str,
     policy_directory: Path | None,
     pipeline: str | None,
@@ -169,12 +168,14 @@ def break_glass(
     known = _Known.find(image, stage, policy_directory, pipeline)
     scope = _scope(known, stage, pipeline, cluster, namespace)
     claim = BreakGlass(scope, reason, moment, moment + valid_for, incident)
-    key = PrivateKey.read(key_file, passphrase(passphrase_env))
-    if known and (refused := known.refused(image, key.public.id, known.breakers(), moment)):
+    signer = chosen.open()
+    if known and (refused := known.refused(image, signer, known.breakers(), moment)):
         return refused.show(output)
     if known:
         known.bound(valid_for)
-    signed = sign(image, options.digest_of(image), key, BREAK_GLASS, _text(claim))
+    signed = sign(image, options.digest_of(image), signer, BREAK_GLASS, _text(claim))
+    if known and (refused := known.stranger(signer, signed, known.breakers(), moment)):
+        return refused.show(output)
     return publish(signed, evidence, offline=offline, now=moment, output=output)
 
 
@@ -209,13 +210,31 @@ class _Known:
         return rule.signers if rule else ()
 
     def refused(
-        self, image: ImageRef, key_id: str, attestors: Sequence[str], now: datetime
+        self, image: ImageRef, signer: Signer, attestors: Sequence[str], now: datetime
     ) -> Refused | None:
-        """Why nothing by this key would count, or None."""
-        if is_signer(self.policy, attestors, key_id, now):
+        """Why nothing by this signer would count, or None."""
+        who = Standing(self.policy, signer)
+        if is_signer(self.policy, attestors, who.key_id, now, who.certified, who.signed):
             return None
+        return self._denied(image, who, who.wanted(attestors))
+
+    def stranger(
+        self, signer: Signer, signed: Signed, attestors: Sequence[str], now: datetime
+    ) -> Refused | None:
+        """Why what an identity has signed does not count, or None; of a key all is known before."""
+        if signed.certified is None:
+            return None
+        who = Standing(self.policy, signer)
+        why = who.refusal(
+            signed.bundle,
+            signed.digest,
+            lambda by: is_signer(self.policy, attestors, by.key_id, now, by.certified, by.signed),
+        )
+        return self._denied(signed.image, who, f": {why}") if why else None
+
+    def _denied(self, image: ImageRef, who: Standing, why: str) -> Refused:
         name, stage = self.target.pipeline.name, self.target.stage
-        message = f"nothing of this kind signed by this key counts for {stage.name!r}"
+        message = f"nothing of this kind signed by {who.name} counts for {stage.name!r}{why}"
         here = ((name, stage.name),)
         denial = refuse(Code.SIGNER_UNKNOWN, message, image, stage.enforcement, here)
         return Refused(judged_image(image, "", denial), self.policy.revision)

@@ -54,6 +54,13 @@ class Target:
         return places[0]
 
 
+def known_pipeline(policy: PolicySet, pipeline: str) -> None:
+    """Raises `InputError` where no pipeline is called so."""
+    names = [p.name for p in policy.pipelines]
+    if pipeline not in names:
+        raise InputError(f"no pipeline is called {pipeline!r}", hint=did_you_mean(pipeline, names))
+
+
 def targets(policy: PolicySet, stage: str, pipeline: str | None, image: ImageRef) -> list[Target]:
     """
     Every stage of that name, of the pipelines that cover the image.
@@ -61,9 +68,8 @@ def targets(policy: PolicySet, stage: str, pipeline: str | None, image: ImageRef
     Where none covers it, of all pipelines: the gate then answers that the image is not listed.
     Raises `InputError` for an unknown stage or pipeline.
     """
-    names = [p.name for p in policy.pipelines]
-    if pipeline is not None and pipeline not in names:
-        raise InputError(f"no pipeline is called {pipeline!r}", hint=did_you_mean(pipeline, names))
+    if pipeline is not None:
+        known_pipeline(policy, pipeline)
     found = [
         Target(p, s)
         for p in policy.pipelines

@@ -10,17 +10,18 @@ import click
 from click.core import ParameterSource
 
 from stagepass import wholefile
-from stagepass.attesting import read_back
-from stagepass.attestor import KeyRing
+from stagepass.attesting import read_back, seal
 from stagepass.bundle import MAX_BYTES
 from stagepass.cli import options
+from stagepass.cli.signed import signer_json
+from stagepass.cli.standing import Standing
 from stagepass.digest import Digest
 from stagepass.errors import InputError
-from stagepass.evidence import MAX_CANDIDATES, Candidate, Rejection
+from stagepass.evidence import MAX_CANDIDATES
 from stagepass.policy.signers import is_signer
 from stagepass.predicates.members import APPROVAL
 from stagepass.predicates.people import Approval
-from stagepass.signing import PrivateKey
+from stagepass.signing import Signer
 from stagepass.statement import compose
 
 _FOR_IMAGES = ("image", "namespace", "evidence", "offline", "layout", "inline")
@@ -29,7 +30,7 @@ _FOR_IMAGES = ("image", "namespace", "evidence", "offline", "layout", "inline")
 def approve_prune(
     digest: Digest,
     claim: Approval,
-    key: PrivateKey,
+    signer: Signer,
     file: Path | None,
     policy: Path | None,
     now: datetime,
@@ -40,20 +41,19 @@ def approve_prune(
     if file is None:
         raise click.UsageError("--prune needs --out: the file that the approval is added to")
     if policy is not None:
-        _refuse_stranger(policy, claim, key, now)
+        _refuse_stranger(policy, claim, signer, now)
     predicate = claim.compose()
     read_back(predicate, Approval.parse)
     name = f"prune of {claim.scope.pipeline}/{claim.scope.stage}"
     payload = compose(name=name, digest=digest, predicate_type=APPROVAL, predicate=predicate)
-    bundle = key.sign(payload).to_bytes()
-    candidate = Candidate(bundle, "the bundle just signed")
-    verified = KeyRing.of([(key.public, "")]).verify(candidate, digest)
-    if isinstance(verified, Rejection):
-        raise InputError(f"would be refused: {verified.message}")
+    bundle = seal(payload, signer, [digest], where=APPROVAL)
+    if policy is not None:
+        _refuse_stranger(policy, claim, signer, now, (bundle, digest))
     count = _add(file, bundle)
     if output == "json":
         said = {"digest": str(digest), "predicateType": APPROVAL, "file": str(file)}
-        click.echo(json.dumps({**said, "approvals": count}))
+        more = signer_json(signer.certified, bundle)
+        click.echo(json.dumps({**said, "approvals": count, **more}))
     else:
         click.echo(f"signed {APPROVAL} of the prune {digest}\n  in {file}, approval {count} there")
     return 0
@@ -68,7 +68,14 @@ def _refuse_image_options() -> None:
             raise click.UsageError(f"{shown} and --prune exclude each other")
 
 
-def _refuse_stranger(directory: Path, claim: Approval, key: PrivateKey, now: datetime) -> None:
+def _refuse_stranger(
+    directory: Path,
+    claim: Approval,
+    signer: Signer,
+    now: datetime,
+    made: tuple[bytes, Digest] | None = None,
+) -> None:
+    """Before it is signed; and as the set sees the finished bundle, where one is `made`."""
     policy, scope = options.load_policy(directory), claim.scope
     stages = [
         stage
@@ -81,8 +88,15 @@ def _refuse_stranger(directory: Path, claim: Approval, key: PrivateKey, now: dat
     if unknown := (scope.clusters or frozenset()) - set(stages[0].clusters):
         raise InputError(f"{min(unknown)!r} is no cluster of stage {scope.stage!r}")
     signers = [name for need in stages[0].approvals for name in need.signers]
-    if not is_signer(policy, signers, key.public.id, now):
-        raise InputError(f"no approval by this key counts for {scope.stage!r}")
+    who = Standing(policy, signer)
+    counts = is_signer(policy, signers, who.key_id, now, who.certified, who.signed)
+    why = "" if counts else who.wanted(signers)
+    if counts and made is not None:
+        why = who.refusal(
+            *made, lambda by: is_signer(policy, signers, by.key_id, now, by.certified, by.signed)
+        )
+    if why or not counts:
+        raise InputError(f"no approval by {who.name} counts for {scope.stage!r}{why}")
 
 
 def _add(file: Path, bundle: bytes) -> int:

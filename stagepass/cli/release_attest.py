@@ -11,23 +11,26 @@ import click
 
 from stagepass import strictjson
 from stagepass.attesting import seal
-from stagepass.attestor import KeyRing
 from stagepass.cli import options, release_files
-from stagepass.cli.keys import passphrase
 from stagepass.cli.release_build import unsigned
 from stagepass.cli.release_place import default_repository, repository
-from stagepass.cli.release_sources import SECONDS, release_sources, required
+from stagepass.cli.release_sources import release_sources, required
 from stagepass.cli.release_verify import Answered
+from stagepass.cli.signed import show_signer, signer_json
+from stagepass.cli.signer import Chosen, signing
+from stagepass.cli.standing import Standing
 from stagepass.decision import Answer, Code
 from stagepass.digest import Digest, ImageRef
-from stagepass.errors import InputError, Unavailable
+from stagepass.errors import InputError
 from stagepass.evidence import Deadline, Rejection
+from stagepass.identity import Certified
+from stagepass.policy.model import PolicySet
 from stagepass.predicates.release import RELEASE
 from stagepass.release.find import may_attest, signed_before
 from stagepass.release.model import Release, subjects
 from stagepass.release.pushed import push_release
-from stagepass.release.store import NOWHERE, ReleaseSource, read_back, write_directory
-from stagepass.signing import PrivateKey
+from stagepass.release.store import NOWHERE, SECONDS, holds, read_back, write_directory
+from stagepass.signing import Signer
 from stagepass.statement import MAX_BYTES, MAX_DEPTH, Statement, Subject
 
 _PATH = click.Path(path_type=Path)
@@ -35,14 +38,13 @@ _PATH = click.Path(path_type=Path)
 
 @click.command()
 @click.argument("directory", type=_PATH, metavar="DIR")
-@click.option("--key", "key_file", required=True, type=_PATH, help="The private key (PEM).")
-@click.option("--passphrase-env", metavar="VAR", help="The variable with the key's passphrase.")
+@signing()
 @click.option(
     "--policy",
     "policy_directory",
     type=_PATH,
     metavar="DIR",
-    help="Check first that the key is one of the stage's `release.from`.",
+    help="Check first that the signer is one of the stage's `release.from`.",
 )
 @repository
 @options.evidence
@@ -51,8 +53,7 @@ _PATH = click.Path(path_type=Path)
 @options.output
 def attest(
     directory: Path,
-    key_file: Path,
-    passphrase_env: str | None,
+    chosen: Chosen,
     policy_directory: Path | None,
     repository: ImageRef | None,
     evidence: tuple[str, ...],
@@ -68,10 +69,9 @@ def attest(
     """
     release, built = release_files.read(directory)
     policy = options.load_policy(policy_directory) if policy_directory else None
-    key, moment = PrivateKey.read(key_file, passphrase(passphrase_env)), options.current_time(now)
-    if policy and (why := may_attest(policy, release.statement, key.public.id, moment)):
-        refused = Rejection(Code.SIGNER_UNKNOWN, why, RELEASE, str(key_file))
-        return Answered(Answer.DENIED, release, rejections=[refused]).show(str(directory), output)
+    signer, moment = chosen.open(), options.current_time(now)
+    if policy and (why := _refusal(policy, release, signer, moment)):
+        return _denied(release, why, signer).show(str(directory), output)
     where = repository or default_repository(policy, release.pipeline, release.stage)
     if "registry" in evidence:
         required(where)
@@ -80,16 +80,47 @@ def attest(
     payload = unsigned(release, where.name, _commit(built))
     deadline = Deadline.after(SECONDS)
     with release_sources(evidence, where, offline=offline) as sources:
-        ring, about = KeyRing.of([(key.public, "")]), subjects(release.statement)
-        old = signed_before(ring, sources, where, about["artifact"], payload, deadline)
-        bundle = old or seal(payload, key, list(about.values()), where=RELEASE)
+        about = subjects(release.statement)
+        old = signed_before(signer.ring, sources, where, about["artifact"], payload, deadline)
+        bundle = old or seal(payload, signer, list(about.values()), where=RELEASE)
+        if policy and (why := _refusal(policy, release, signer, moment, bundle)):
+            return _denied(release, why, signer).show(str(directory), output)
         stored: list[str] = []
         for name, source in zip(evidence, sources, strict=True):
-            if old is None or not _is_there(source, where, release, bundle):
+            if old is None or not holds(source, where, release.statement, bundle):
                 stored += _store(name, release, bundle, where, moment)
                 read_back(source, where, release, bundle)
-    Signed(release, where, Digest.of(payload), stored).show(output)
+    Signed(release, where, Digest.of(payload), stored, bundle, signer.certified).show(output)
     return 0
+
+
+def _refusal(
+    policy: PolicySet, release: Release, signer: Signer, now: datetime, bundle: bytes | None = None
+) -> str:
+    """Why the policy does not count this signer; with the `bundle`, as the set itself sees that."""
+    who, statement = Standing(policy, signer), release.statement
+    if why := may_attest(policy, statement, who.key_id, now, who.certified, who.signed):
+        return f"{who.name}: {why}{who.wanted(_signers(policy, release))}" if who.certified else why
+    if bundle is None or who.certified is None:
+        return ""
+    artifact = subjects(statement)["artifact"]
+    return who.refusal(
+        bundle,
+        artifact,
+        lambda by: not may_attest(policy, statement, by.key_id, now, by.certified, by.signed),
+    )
+
+
+def _signers(policy: PolicySet, release: Release) -> tuple[str, ...]:
+    """The attestors of `release.from` at the release's stage; none where there is no such stage."""
+    here = (release.pipeline, release.stage)
+    stages = (s for p in policy.pipelines for s in p.stages if (p.name, s.name) == here)
+    return next((stage.release.signers for stage in stages if stage.release is not None), ())
+
+
+def _denied(release: Release, why: str, signer: Signer) -> Answered:
+    refused = Rejection(Code.SIGNER_UNKNOWN, why, RELEASE, signer.key_id)
+    return Answered(Answer.DENIED, release, rejections=[refused])
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +131,8 @@ class Signed:
     repository: ImageRef
     payload_digest: Digest
     stored: list[str]
+    bundle: bytes
+    certified: Certified | None
 
     def show(self, output: str) -> None:
         """Say so."""
@@ -112,6 +145,7 @@ class Signed:
                 "imageSet": str(self.release.image_set),
                 "repository": "" if self.repository == NOWHERE else self.repository.name,
                 "stored": self.stored,
+                **signer_json(self.certified, self.bundle),
             }
             click.echo(json.dumps(line))
             return
@@ -119,18 +153,11 @@ class Signed:
         click.echo(f"  release  {digests['release']}")
         name = "" if self.repository == NOWHERE else f"{self.repository.name}@"
         click.echo(f"  artifact {name}{digests['artifact']}")
+        show_signer(self.certified, self.bundle)
         for place in self.stored:
             click.echo(f"  stored in {place}")
         if not self.stored:
             click.echo("  it was signed before and is all there")
-
-
-def _is_there(source: ReleaseSource, where: ImageRef, release: Release, bundle: bytes) -> bool:
-    try:
-        read_back(source, where, release, bundle)
-    except Unavailable:
-        return False
-    return True
 
 
 def _store(name: str, release: Release, bundle: bytes, where: ImageRef, now: datetime) -> list[str]:

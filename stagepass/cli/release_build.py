@@ -58,6 +58,7 @@ def build_release(
     """
     if not (pipeline and stage and path):
         raise InputError("--pipeline, --stage and --path must not be empty")
+    _require_text(pipeline=pipeline, stage=stage, path=path, source=source)
     rule = (
         stage_of(options.load_policy(policy_directory), pipeline, stage)
         if policy_directory
@@ -70,6 +71,18 @@ def build_release(
     written = release_files.write(output_dir, release, payload)
     _show(release, written, output)
     return 0
+
+
+def _require_text(**options: str) -> None:
+    """Raises `InputError` for what no JSON can hold: an argument of other bytes than UTF-8."""
+    for name, text in options.items():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            told = ascii(text)
+            raise InputError(
+                f"--{name} {told} is not UTF-8", hint="give it another name"
+            ) from error
 
 
 def unsigned(release: Release, repository: str, source: Subject | None) -> bytes:

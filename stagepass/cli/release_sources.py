@@ -20,10 +20,7 @@ from stagepass.registry.content import CREATED_ANNOTATION, MAX_MANIFEST
 from stagepass.registry.source import RegistrySource
 from stagepass.release.find import claimed
 from stagepass.release.model import Release
-from stagepass.release.store import NOWHERE, ReleaseSource
-
-SECONDS = 120.0
-"""For 32 MiB there and back."""
+from stagepass.release.store import NOWHERE, SECONDS, ReleaseSource
 
 
 @contextmanager

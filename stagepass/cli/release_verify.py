@@ -11,10 +11,9 @@ from pathlib import Path
 import click
 
 from stagepass.cli import options
-from stagepass.cli.evidence import tell
 from stagepass.cli.release_place import Operand, repository
-from stagepass.cli.release_sources import SECONDS, release_sources
-from stagepass.cli.report import EXIT_CODES, printable
+from stagepass.cli.release_sources import release_sources
+from stagepass.cli.report import EXIT_CODES, printable, tell
 from stagepass.decision import Answer
 from stagepass.digest import ImageRef
 from stagepass.errors import Unavailable
@@ -22,6 +21,7 @@ from stagepass.evidence import Deadline, Rejection
 from stagepass.policy.model import PolicySet
 from stagepass.release.find import SignedRelease, find
 from stagepass.release.model import Release, subjects
+from stagepass.release.store import SECONDS
 
 _COLOURS = {Answer.ADMITTED: "green", Answer.DENIED: "red", Answer.UNDETERMINED: "yellow"}
 _WORDS = {

@@ -12,6 +12,7 @@ import click
 from stagepass.clock import format_time
 from stagepass.decision import Answer, Decision, Violation
 from stagepass.digest import ImageRef
+from stagepass.errors import Unavailable
 from stagepass.foreseen import Foreseen
 from stagepass.manifest import ObjectId
 
@@ -119,6 +120,19 @@ def violation_json(violation: Violation) -> dict[str, str]:
 def printable(text: str) -> str:
     """`text` on one line, without what a terminal would obey (CVE-2021-25743)."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def named(image: ImageRef) -> str:
+    """An image by its digest alone."""
+    return f"{image.name}@{image.digest}"
+
+
+def tell(failures: Sequence[Unavailable]) -> int:
+    """Say what could not be read or written, and the exit code: undetermined for any, else 0."""
+    for failure in failures:
+        text = f"could not find out: {failure.code}: {printable(failure.message)}"
+        click.secho(text, err=True, fg="yellow")
+    return EXIT_CODES[Answer.UNDETERMINED if failures else Answer.ADMITTED]
 
 
 def answer_text(decision: Decision) -> str:

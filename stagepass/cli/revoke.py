@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,19 +9,24 @@ from pathlib import Path
 import click
 
 from stagepass import wholefile
+from stagepass.attesting import seal
 from stagepass.attestor import KeyRing, PublicKey
+from stagepass.bundle import MAX_BYTES
 from stagepass.cli import options
-from stagepass.cli.keys import passphrase
+from stagepass.cli.files import content
 from stagepass.cli.policy_stranded import stranded
+from stagepass.cli.report import printable
+from stagepass.cli.signer import Chosen, signing
 from stagepass.digest import Digest
 from stagepass.errors import InputError
-from stagepass.evidence import Candidate, Rejection
+from stagepass.policy.identity_forms import parse_issuer
 from stagepass.policy.model import PolicySet
+from stagepass.policy.revoking import misses
 from stagepass.policy.store import load_files, read_directory
 from stagepass.policy.trust import in_force, verified_list
 from stagepass.predicates.members import REVOCATION_LIST
 from stagepass.predicates.revocation import Entry, RevocationList
-from stagepass.signing import PrivateKey
+from stagepass.signing import Signer
 from stagepass.statement import compose
 
 _PATH = click.Path(path_type=Path)
@@ -30,12 +34,26 @@ _PATH = click.Path(path_type=Path)
 
 @click.command()
 @click.argument("file", type=_PATH)
-@click.option("--key", "key_file", required=True, type=_PATH, help="A key of the list's signers.")
-@click.option("--passphrase-env", metavar="VAR", help="The variable with the key's passphrase.")
+@signing("A private key (PEM) of the list's signers.", "--as-identity")
 @click.option("--artifact", multiple=True, metavar="SHA256:HEX", help="An image digest.")
 @click.option("--attestation", multiple=True, metavar="SHA256:HEX", help="A payload digest.")
 @click.option(
     "--public-key", multiple=True, type=_PATH, metavar="PUB", help="A key, by its .pub file."
+)
+@click.option(
+    "--identity",
+    multiple=True,
+    metavar="SUBJECT",
+    help="An identity, by the whole subject of its certificates, in any case; or a pattern, as in a policy.",
+)
+@click.option(
+    "--issuer", metavar="URL", help="With --identity: of this issuer alone, not of every one."
+)
+@click.option(
+    "--compromised-since",
+    type=options.TIME,
+    metavar="RFC3339",
+    help="What --public-key and --identity are proven to have signed before that still counts.",
 )
 @click.option(
     "--signer",
@@ -59,7 +77,7 @@ _PATH = click.Path(path_type=Path)
     "policy_directory",
     type=_PATH,
     metavar="DIR",
-    help="With --running: the set whose list FILE is, or is to be.",
+    help="The set whose list FILE is, or is to be: warns of what revokes nobody, or not all that is meant.",
 )
 @click.option(
     "--running",
@@ -72,11 +90,13 @@ _PATH = click.Path(path_type=Path)
 @options.now
 def revoke(
     file: Path,
-    key_file: Path,
-    passphrase_env: str | None,
+    chosen: Chosen,
     artifact: tuple[str, ...],
     attestation: tuple[str, ...],
     public_key: tuple[Path, ...],
+    identity: tuple[str, ...],
+    issuer: str | None,
+    compromised_since: datetime | None,
     signers: tuple[Path, ...],
     reason: str | None,
     valid_for: timedelta,
@@ -93,27 +113,37 @@ def revoke(
 
     What FILE holds already stays in it, with the sequence one higher; with nothing to add, the list is
     renewed. FILE must be signed by this key, or by a --signer: whoever merges a commit could else take
-    entries out. A revoked key kills everything it ever signed: sign again first what is to stay.
+    entries out. A revoked key or identity kills everything it ever signed, but for what a time stamp or
+    log of the set's trust roots proves to be from before --compromised-since: sign again first what is
+    to stay. Of two entries for one signer the stricter counts.
 
-    With --running, what runs is judged with the list as it is and as it would be: what loses its
-    admission is named, before FILE is written. It could not restart.
+    With --policy, an entry that no key or identity of the set could be is warned of, and one that takes
+    away a part of what a pattern of the policy lets in. With --running, what runs is judged with the list
+    as it is and as it would be: what loses its admission is named, before FILE is written. It could not
+    restart.
     """
     if None in (policy_directory, cluster) and running is not None:
         raise click.UsageError("--running needs --policy, and --cluster: the one it runs in")
     moment = options.current_time(now)
-    key = PrivateKey.read(key_file, passphrase(passphrase_env))
+    _check_signers(bool(public_key), bool(identity), issuer, compromised_since, moment)
+    signer = chosen.open()
     new = [*_digests("artifact", artifact, reason), *_digests("attestation", attestation, reason)]
-    new += [Entry("key", _public(path).id, _stated(reason)) for path in public_key]
-    before = _existing(file, [key.public, *map(_public, signers)])
+    who = [("key", _public(path).id, "") for path in public_key]
+    who += [("identity", subject, issuer or "") for subject in identity]
+    new += [Entry(kind, v, _stated(reason), i, compromised_since) for kind, v, i in who]
+    before = _existing(file, signer.ring.also(map(_public, signers)))
     listed = RevocationList.of(
         before.sequence + 1 if before else 1,
         moment,
         moment + valid_for,
         tuple(dict.fromkeys((*(before.entries if before else ()), *new))),
     )
-    bundle = _signed(listed, key)
-    if policy_directory is not None and running is not None and cluster is not None:
+    bundle = _signed(listed, signer)
+    if policy_directory is not None:
         with_list, without = _sets(policy_directory, file, bundle, before, listed)
+        for doubt in misses(with_list, new):
+            click.secho(f"warning: {printable(doubt)}", err=True, fg="yellow")
+    if policy_directory is not None and running is not None and cluster is not None:
         sources = options.sources(evidence, offline=offline, hosts=with_list.hosts())
         stranded(without, with_list, sources, running, cluster, moment).show()
     if dry_run:
@@ -127,7 +157,25 @@ def revoke(
     return 0
 
 
-def _signed(listed: RevocationList, key: PrivateKey) -> bytes:
+def _check_signers(
+    has_key: bool,
+    has_identity: bool,
+    issuer: str | None,
+    since: datetime | None,
+    moment: datetime,
+) -> None:
+    """Raises `click.UsageError` or `InputError` for an option that would say nothing, or another thing."""
+    if issuer is not None:
+        parse_issuer(issuer)
+        if not has_identity:
+            raise click.UsageError("--issuer goes with --identity")
+    if since is not None and not (has_key or has_identity):
+        raise click.UsageError("--compromised-since goes with --public-key or --identity")
+    if since is not None and since > moment:
+        raise click.UsageError("--compromised-since is ahead of now: a planned end is validUntil")
+
+
+def _signed(listed: RevocationList, signer: Signer) -> bytes:
     """The bundle, read back as its reader will."""
     payload = compose(
         name="revocations",
@@ -135,10 +183,11 @@ def _signed(listed: RevocationList, key: PrivateKey) -> bytes:
         predicate_type=REVOCATION_LIST,
         predicate=listed.compose(),
     )
-    bundle = key.sign(payload).to_bytes()
-    ring = KeyRing.of([(key.public, "")])
-    if isinstance(found := ring.verify(Candidate(bundle, ""), listed.digest), Rejection):
-        raise InputError(f"would be refused: {found.message}")
+    bundle = seal(payload, signer, [listed.digest], where=REVOCATION_LIST)
+    try:
+        verified_list(bundle, signer.ring)
+    except InputError as error:
+        raise InputError(f"would be refused: {error.message}", hint=error.hint) from error
     return bundle
 
 
@@ -167,12 +216,11 @@ def _sets(
     return new, replace(new, revocations=old)
 
 
-def _existing(file: Path, signers: Sequence[PublicKey]) -> RevocationList | None:
+def _existing(file: Path, ring: KeyRing) -> RevocationList | None:
     if not file.exists():
         return None
-    ring = KeyRing.of([(key, "") for key in signers])
     try:
-        return verified_list(_content(file), ring)[0]
+        return verified_list(content(file, MAX_BYTES), ring)[0]
     except InputError as error:
         hint = "give the key that signed it with --signer, or bring the file back from Git"
         raise InputError(error.message, where=str(file), hint=hint) from error
@@ -184,16 +232,9 @@ def _digests(kind: str, values: tuple[str, ...], reason: str | None) -> list[Ent
 
 def _public(path: Path) -> PublicKey:
     try:
-        return PublicKey.parse(_content(path))
+        return PublicKey.parse(content(path, MAX_BYTES))
     except InputError as error:
         raise InputError(error.message, where=str(path), hint=error.hint) from error
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read: {error.strerror}", where=str(path)) from error
 
 
 def _stated(reason: str | None) -> str:

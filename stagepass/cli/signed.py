@@ -11,9 +11,12 @@ from typing import Any, TypeVar
 import click
 
 from stagepass.attesting import Signed
+from stagepass.bundle import Bundle
 from stagepass.cli import options
+from stagepass.cli.report import printable
 from stagepass.errors import InputError
-from stagepass.evidence import Deadline
+from stagepass.evidence import Deadline, DirectorySource
+from stagepass.identity import Certified
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -60,17 +63,24 @@ def storing(command: F) -> F:
     return layout(inline(command))
 
 
-def store(signed: Signed, evidence: Sequence[str], *, offline: bool, now: datetime) -> list[str]:
-    """Put the bundle into every source named; returns where it lies, for people."""
+def storable(evidence: Sequence[str], *, offline: bool) -> tuple[list[DirectorySource], Storage]:
+    """Where and how it is to be stored. Raises `InputError` for what contradicts itself."""
     if offline and "registry" in evidence:
         raise InputError("--offline cannot push to a registry", hint="use --evidence dir:PATH")
     storage = Storage.asked_for()
     if storage != Storage() and "registry" not in evidence:
         raise InputError("--layout and --inline say how a registry keeps it, and none is named")
-    stored = [
-        str(directory.write(signed.digest, signed.bundle))
-        for directory in options.directories(evidence)
-    ]
+    return options.directories(evidence), storage
+
+
+def store(signed: Signed, evidence: Sequence[str], *, offline: bool, now: datetime) -> list[str]:
+    """Put the bundle into every source named; returns where it lies, for people."""
+    directories, storage = storable(evidence, offline=offline)
+    if storage.is_legacy and Bundle.parse(signed.bundle).certificate is not None:
+        raise InputError(
+            "the legacy layout has no room for a certificate", hint="leave --layout legacy out"
+        )
+    stored = [str(directory.write(signed.digest, signed.bundle)) for directory in directories]
     if "registry" in evidence:
         stored += _push(signed, now, storage)
     return stored
@@ -88,6 +98,24 @@ def publish(
     """Store it, say so, and succeed."""
     report(signed, store(signed, evidence, offline=offline, now=now), output, verb)
     return 0
+
+
+def signer_json(certified: Certified | None, bundle: bytes) -> dict[str, Any]:
+    """The members that tell of an identity and of the log's entry; none of a key."""
+    if certified is None:
+        return {}
+    said = {"identity": {"issuer": certified.issuer, "subject": certified.subject}}
+    entries = Bundle.parse(bundle).log_entries
+    indexes = [int(entry["logIndex"]) for entry in entries if "logIndex" in entry]
+    return {**said, **({"logIndex": indexes[0]} if indexes else {})}
+
+
+def show_signer(certified: Certified | None, bundle: bytes) -> None:
+    """The same for people."""
+    said = signer_json(certified, bundle)
+    if certified is not None:
+        logged = f", log index {said['logIndex']}" if "logIndex" in said else ""
+        click.echo(f"  as {printable(certified.subject)} ({printable(certified.issuer)}){logged}")
 
 
 def _push(signed: Signed, now: datetime, storage: Storage) -> list[str]:
@@ -116,10 +144,12 @@ def report(signed: Signed, stored: Sequence[str], output: str, verb: str = "sign
                     "predicateType": signed.predicate_type,
                     "payloadDigest": str(signed.payload_digest),
                     "stored": list(stored),
+                    **signer_json(signed.certified, signed.bundle),
                 }
             )
         )
         return
     click.echo(f"{verb} {signed.predicate_type} of {signed.image.name}@{signed.digest}")
+    show_signer(signed.certified, signed.bundle)
     for place in stored:
         click.echo(f"  stored in {place}")

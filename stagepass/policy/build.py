@@ -8,17 +8,17 @@ from typing import Any
 
 from stagepass.attestor import PublicKey
 from stagepass.errors import InputError, did_you_mean
+from stagepass.policy.attestors import Attestor, Key
+from stagepass.policy.build_identities import Identities, TrustRoots
 from stagepass.policy.build_release import build_release
 from stagepass.policy.build_source import build_source
 from stagepass.policy.model import (
     ApprovalRequirement,
     AttestationRequirement,
-    Attestor,
     Baseline,
     BreakGlassRule,
     Edge,
     Exemption,
-    Key,
     Pipeline,
     Stage,
 )
@@ -36,11 +36,15 @@ class Builder:
 
     def __init__(self, files: Mapping[str, bytes], problems: Problems) -> None:
         self._files, self._problems = files, problems
-        self._owners: dict[str, tuple[str, At]] = {}
+        self._firsts: dict[str, tuple[Key, At]] = {}
         self.attestors: dict[str, Attestor] = {}
+        self.roots = TrustRoots()
 
     def read_attestors(self, documents: Iterable[Document]) -> None:
-        """Every attestor and key of the set."""
+        """Every attestor of the set, with its keys and identities."""
+        documents = tuple(documents)
+        self.roots = TrustRoots.read(documents, self.file, self._problems)
+        identities = Identities(self.roots, self._problems)
         for name, entry in ((n, e) for d in documents for n, e in d["attestors"].items()):
             if name in self.attestors:
                 self._problems.add(entry["@"], f"the attestor {name!r} is defined twice")
@@ -51,7 +55,14 @@ class Builder:
                     at = raw["@"].member("file")
                     self._problems.add(at, f"the key stands twice in {name!r}", "write one entry")
                 keys += [key] if key else []
+            for raw in entry["identities"]:
+                key = identities.build(raw)
+                if key and key.public in (other.public for other in keys):
+                    message = f"the identity stands twice in {name!r}"
+                    self._problems.add(raw["@"], message, "write one entry")
+                keys += [key] if key else []
             self.attestors[name] = Attestor(name, tuple(keys))
+        identities.check_owners()
 
     def pipeline(self, document: Document) -> Pipeline:
         """One pipeline; its order and places are the caller's to check."""
@@ -110,15 +121,23 @@ class Builder:
             message = f"{raw['file']}: {error.message}"
             self._problems.add(at.member("file"), message, error.hint)
             return None
-        owner, first = self._owners.setdefault(public.id, (raw["owner"], at))
-        if owner != raw["owner"]:
+        clusters = None if raw["clusters"] is None else frozenset(raw["clusters"])
+        roots = self.roots.named(raw, self._problems)
+        key = Key(public, raw["owner"], clusters, raw["validFrom"], raw["validUntil"], roots)
+        first, where = self._firsts.setdefault(public.id, (key, at))
+        if first.owner != key.owner:
             self._problems.add(
                 at.member("owner"),
-                f"this key already belongs to {owner!r} ({first})",
+                f"this key already belongs to {first.owner!r} ({where})",
                 "a key has one owner in the whole set",
             )
-        clusters = None if raw["clusters"] is None else frozenset(raw["clusters"])
-        return Key(public, raw["owner"], clusters, raw["validFrom"], raw["validUntil"])
+        if first.roots != key.roots:
+            self._problems.add(
+                at.member("trustRoots") if key.roots else at,
+                f"this key has other trustRoots than here already ({where})",
+                "a key has the same trustRoots wherever it stands: they prove when it signed",
+            )
+        return key
 
     def _stage(self, raw: Document) -> Stage:
         self.check_attestors(raw["signedBy"], raw["@"].member("signedBy"))

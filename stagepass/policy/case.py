@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
+from stagepass.clock import SKEW, format_time
 from stagepass.decision import Code, Met
 from stagepass.digest import ImageRef
 from stagepass.evidence import Attestation, Evidence
-from stagepass.policy.model import Key, PolicySet
+from stagepass.identity import Span
+from stagepass.policy.attestors import Key
+from stagepass.policy.model import PolicySet
 from stagepass.policy.releases import Attested, Claim
+from stagepass.policy.signers import entries_of, signing_option
 from stagepass.stage import Place
 
 Reason = tuple[Code, str]
@@ -49,16 +54,37 @@ class Case:
     needs_release: bool = False
 
     def of_type(self, predicate_type: str) -> Iterator[Attestation]:
-        """Exact match (CVE-2022-35930), in an order that does not depend on how evidence arrived."""
+        """
+        Exact match (CVE-2022-35930), in an order that does not depend on how evidence arrived.
+
+        Of one statement those with a proven time come first: no key's end bounds what they say.
+        """
         matching = (
             a for a in self.evidence.attestations if a.statement.predicate_type == predicate_type
         )
-        return iter(sorted(matching, key=lambda a: (a.statement.payload_digest, a.key_id)))
+        return iter(sorted(matching, key=_order))
 
     def keys(self, attestation: Attestation, attestors: Iterable[str]) -> list[Key]:
-        """The entries of these attestors for the key that signed it, as far as they are valid."""
-        found = (self.policy.attestors[name].key(attestation.key_id) for name in attestors)
-        return [k for k in found if k is not None and k.valid_at(self.now, self.entry)]
+        """
+        The entries of these attestors for whoever signed it, as far as they were valid then.
+
+        Then is the proven time where there is one: all of it (V13), and to the second of the end itself
+        (CVE-2026-54787). Else it is now, and for the end the entry.
+        """
+        if self.ahead(attestation) is not None:
+            return []
+        signed = attestation.signed
+        window = (signed.earliest, signed.latest) if signed else (self.now, self.entry)
+        found = entries_of(self.policy, attestors, attestation)
+        return [key for key in found if key.valid_at(*window)]
+
+    def ahead(self, attestation: Attestation) -> Reason | None:
+        """Why what was provably signed later than now does not count: some clock is wrong."""
+        signed = attestation.signed
+        if signed is None or signed.earliest <= self.now + SKEW:
+            return None
+        at = format_time(signed.earliest)
+        return Code.FUTURE, f"what {attestation.owner} signed was signed at {at}, ahead of now"
 
     def met(self, requirement: str, by: Attestation, time: datetime | None) -> Met:
         """That `requirement` is met by a statement, which its signer dated `time`."""
@@ -81,6 +107,12 @@ class Case:
     def release_option(self) -> str:
         """What a command adds so that its statement counts where manifests are required."""
         return " --release release.json" if self.needs_release else ""
+
+    def signs_with(self, attestors: Iterable[str], cluster: str | None = None) -> str:
+        """The option with which one of them signs now, for `cluster` where that matters."""
+        entries = self.policy.entries(attestors)
+        here = (key for key in entries if cluster is None or key.counts_in(cluster))
+        return signing_option(here, self.now)
 
     @property
     def command(self) -> str:
@@ -126,10 +158,21 @@ def shifted(moment: datetime, by: timedelta) -> datetime | None:
         return None
 
 
-def valid_until(keys: Sequence[Key]) -> datetime | None:
-    """When the last of these entries for one key ends; at least one is wanted."""
+def valid_until(keys: Sequence[Key], signed: Span | None = None) -> datetime | None:
+    """
+    When the last of these entries for one key ends; at least one is wanted.
+
+    Never for what was provably `signed` while it was valid.
+    """
+    if signed is not None:
+        return None
     ends = [key.valid_until for key in keys]
     return None if None in ends else max(end for end in ends if end is not None)
+
+
+def _order(by: Attestation) -> tuple[Any, ...]:
+    span = (0, by.signed.earliest, by.signed.latest) if by.signed else (1,)
+    return by.statement.payload_digest, by.key_id, *span
 
 
 def nearest_first(reasons: Sequence[Reason]) -> tuple[Reason, ...]:

@@ -17,7 +17,8 @@ from stagepass.clock import parse_duration, parse_time
 from stagepass.digest import Digest, ImageRef
 from stagepass.errors import did_you_mean
 from stagepass.evidence import Attestation, Evidence
-from stagepass.policy.model import Key, Pipeline, PolicySet
+from stagepass.policy.attestors import Key
+from stagepass.policy.model import Pipeline, PolicySet
 from stagepass.policy.schema import At, Field, ListOf, Mapped, OneOf, Problems, Reader, Text
 from stagepass.predicates.entered import StageEntered
 from stagepass.predicates.environment import Environment
@@ -93,7 +94,7 @@ class Claim:
             predicate_type=self.predicate_type,
             predicate=self.predicate(f"{image.name}@{digest}"),
         )
-        return Attestation(Statement.parse(payload), self.key.public.id, self.key.owner)
+        return self.key.said(Statement.parse(payload))
 
 
 def evidence_about(image: ImageRef, claims: Iterable[Claim]) -> Evidence:

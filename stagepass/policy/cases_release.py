@@ -61,8 +61,7 @@ def described(raw: dict[str, Any] | None, describer: Describer) -> DescribedRele
     )
     if key is None:
         return None
-    attestation = Attestation(Statement.parse(payload), key.public.id, key.owner)
-    return DescribedRelease(release, attestation)
+    return DescribedRelease(release, key.said(Statement.parse(payload)))
 
 
 class DescribedBook(ReleaseBook):

@@ -8,7 +8,9 @@ from typing import Any
 
 from stagepass.clock import format_time
 from stagepass.decision import Enforcement
+from stagepass.identity import Identity
 from stagepass.manifest import EACH, Custom
+from stagepass.policy.attestors import Attestor, Key
 from stagepass.policy.diff_pipelines import pipelines, requirements
 from stagepass.policy.diff_rules import (
     Both,
@@ -23,8 +25,8 @@ from stagepass.policy.diff_rules import (
     texts,
     walk,
 )
-from stagepass.policy.model import Attestor, Baseline, Exemption, Key, PolicySet
-from stagepass.policy.revocations import Revocations
+from stagepass.policy.model import Baseline, Exemption, PolicySet
+from stagepass.policy.revocations import Revocations, Revoked
 
 _UNLISTED = {Enforcement.ENFORCE: "deny", Enforcement.WARN: "warn", Enforcement.AUDIT: "audit"}
 _EXPIRES = Scale("expires", Effect.LOOSER, format_time, none_is_most=True)
@@ -34,6 +36,9 @@ KEY: Table = {
     "clusters": Items("clusters", Effect.LOOSER),
     "valid_from": Scale("validFrom", Effect.STRICTER, format_time),
     "valid_until": Scale("validUntil", Effect.LOOSER, format_time, none_is_most=True),
+    # A root more proves more: that a key signed in time, and that it did not.
+    "roots": Items("trustRoots", Effect.CHANGED),
+    "allow_wide": Other("allowWide"),
 }
 BASELINE: Table = {
     "name": silent,
@@ -63,9 +68,13 @@ def _attestors(
     for name in sorted(old.keys() | new.keys()):
         where = f"attestor {name}"
         if name not in old:
-            yield Change(where, Effect.CHANGED, f"is new, with keys of {_owners(new[name])}")
+            yield Change(
+                where, Effect.CHANGED, f"is new, with {_word(new[name])} of {_owners(new[name])}"
+            )
         elif name not in new:
-            yield Change(where, Effect.CHANGED, f"is gone, with keys of {_owners(old[name])}")
+            yield Change(
+                where, Effect.CHANGED, f"is gone, with {_word(old[name])} of {_owners(old[name])}"
+            )
         else:
             table = attestor_table(barring=name in both.barring)
             yield from walk(table, both, where, old[name], new[name])
@@ -143,6 +152,24 @@ def _custom_resources(both: Both, where: str, old: Custom, new: Custom) -> Itera
     yield from Items("custom resources", Effect.STRICTER)(both, where, _paths(old), _paths(new))
 
 
+def _trust_roots(
+    both: Both,  # noqa: ARG001
+    where: str,  # noqa: ARG001
+    old: Mapping[str, str],
+    new: Mapping[str, str],
+) -> Iterator[Change]:
+    """By digest: another file under the same name may trust more, less, or something else."""
+    for name in sorted(old.keys() | new.keys()):
+        at = f"trust root {name}"
+        if name not in old:
+            yield Change(at, Effect.LOOSER, "is new")
+        elif name not in new:
+            yield Change(at, Effect.STRICTER, "is gone")
+        elif old[name] != new[name]:
+            what = f"is another file, {new[name][:12]}..., was {old[name][:12]}..."
+            yield Change(at, Effect.CHANGED, what)
+
+
 def _paths(custom: Custom) -> set[str]:
     return {
         f"{kind}.{group} {word} {'.'.join(path).replace(f'.{EACH}', f'[{EACH}]')}"
@@ -166,6 +193,33 @@ def _revocations(
     yield from walk(table, both, "revocations", old, new)
 
 
+@dataclass(frozen=True, slots=True)
+class _Revoked:
+    """Revoked signers: one more is stricter, and so is to distrust one since earlier, or altogether."""
+
+    word: str
+
+    def __call__(
+        self,
+        both: Both,
+        where: str,
+        old: Mapping[Any, Revoked],
+        new: Mapping[Any, Revoked],
+    ) -> Iterator[Change]:
+        for signer in sorted(old.keys() | new.keys()):
+            name = (
+                signer if isinstance(signer, str) else " of ".join(part for part in signer if part)
+            )
+            if signer not in old or signer not in new:
+                effect, done = (
+                    (Effect.LOOSER, "is gone") if signer in old else (Effect.STRICTER, "is added")
+                )
+                yield Change(where, effect, f"{self.word}: {name} {done}")
+            elif old[signer].since != new[signer].since:
+                since = Scale(f"{self.word}: {name}: compromisedSince", Effect.LOOSER, format_time)
+                yield from since(both, where, old[signer].since, new[signer].since)
+
+
 def revocation_table(*, denying: bool) -> Table:
     """For two lists; `denying` where everything is denied once one of them is over."""
     return {
@@ -176,9 +230,16 @@ def revocation_table(*, denying: bool) -> Table:
         ),
         "artifacts": Items("revoked images", Effect.STRICTER),
         "attestations": Items("revoked attestations", Effect.STRICTER),
-        "keys": Items("revoked keys", Effect.STRICTER),
+        "keys": _Revoked("revoked keys"),
+        "identities": _Revoked("revoked identities"),
         "signers": Other("from", ", ".join),
     }
+
+
+def _word(attestor: Attestor) -> str:
+    words = {key.word for key in attestor.keys}
+    plural = {"key": "keys", "identity": "identities"}
+    return " and ".join(plural[word] for word in sorted(words, reverse=True))
 
 
 def _owners(attestor: Attestor) -> str:
@@ -186,6 +247,8 @@ def _owners(attestor: Attestor) -> str:
 
 
 def _named(key: Key) -> str:
+    if isinstance(key.public, Identity):
+        return f"the identity of {key.owner} ({key.public.id})"
     return f"the key of {key.owner} ({key.public.id[:8]}...)"
 
 
@@ -211,4 +274,5 @@ POLICY_SET: Table = {
     "issued": silent,
     "csi_drivers": Items("csiDrivers", Effect.LOOSER),
     "custom_resources": _custom_resources,
+    "trust_roots": _trust_roots,
 }

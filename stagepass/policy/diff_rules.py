@@ -12,7 +12,8 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
 
-from stagepass.policy.model import Key, PolicySet
+from stagepass.policy.attestors import Key
+from stagepass.policy.model import PolicySet
 
 
 class Effect(StrEnum):

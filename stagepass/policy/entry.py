@@ -58,7 +58,7 @@ def receipts(case: Case, stage: Stage) -> Iterator[Receipt]:
         if here and current and counting:
             # A signer's clock may be ahead of ours; the entry is never later than now.
             entered = min(claim.entered, case.now)
-            until = earliest(claim.expires, valid_until(counting))
+            until = earliest(claim.expires, valid_until(counting, attestation.signed))
             yield Receipt(entered, until, claim.release)
 
 

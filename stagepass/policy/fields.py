@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from importlib import import_module
+from types import MappingProxyType
 from typing import Any
 
 from stagepass.clock import parse_duration, parse_time
 from stagepass.decision import Enforcement
 from stagepass.errors import InputError
+from stagepass.identity import CLAIMS, Glob
 from stagepass.manifest import EACH
+from stagepass.policy.identity_forms import parse_issuer, parse_sha256
 from stagepass.policy.release_forms import (
     parse_allowed_container,
     parse_pointer,
@@ -84,14 +87,33 @@ _NAMESPACES = ListOf(Text(NamespacePattern.parse))
 _NAMED = Field(Mapped({"name": Field(Text())}))
 _DURATION = Text(parse_duration)
 
-_KEY = Mapped(
+_WINDOW = {
+    "clusters": Field(_NAMES, None),
+    "validFrom": Field(Text(parse_time), None),
+    "validUntil": Field(Text(parse_time), None),
+}
+_ROOTS = Field(_NAMES, None)
+_KEY = Mapped({"file": Field(Text()), "owner": Field(Text()), "trustRoots": _ROOTS, **_WINDOW})
+_GLOB = Text(Glob.parse)
+_IDENTITY = Mapped(
     {
-        "file": Field(Text()),
+        "issuer": Field(Text(parse_issuer)),
+        "subject": Field(_GLOB),
+        "claims": Field(
+            Mapped({name: Field(_GLOB, None) for name in CLAIMS}, some_of=tuple(CLAIMS)), None
+        ),
         "owner": Field(Text()),
-        "clusters": Field(_NAMES, None),
-        "validFrom": Field(Text(parse_time), None),
-        "validUntil": Field(Text(parse_time), None),
+        "trustRoots": _ROOTS,
+        "allowWide": Field(Text(), ""),
+        **_WINDOW,
     }
+)
+_TRUST_ROOT = Mapped(
+    {"name": Field(Text()), "file": Field(Text()), "sha256": Field(Text(parse_sha256))}
+)
+_ATTESTOR = Mapped(
+    {"keys": Field(ListOf(_KEY), ()), "identities": Field(ListOf(_IDENTITY), ())},
+    some_of=("keys", "identities"),
 )
 _ATTESTATION = Mapped(
     {
@@ -218,7 +240,12 @@ _HEAD = {"apiVersion": Field(Choice({API_VERSION: API_VERSION})), "kind": Field(
 
 KINDS: Mapping[str, Mapped] = {
     "Attestors": Mapped(
-        {**_HEAD, "attestors": Field(MapOf(Mapped({"keys": Field(ListOf(_KEY))})))}
+        {
+            **_HEAD,
+            "trustRoots": Field(ListOf(_TRUST_ROOT), ()),
+            "attestors": Field(MapOf(_ATTESTOR), MappingProxyType({})),
+        },
+        some_of=("trustRoots", "attestors"),
     ),
     "Pipeline": Mapped(
         {

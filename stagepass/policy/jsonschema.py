@@ -12,7 +12,9 @@ from datetime import timedelta
 from typing import Any
 
 from stagepass.clock import format_duration, parse_duration, parse_time
+from stagepass.identity import MAX_PATTERN, Glob
 from stagepass.policy.fields import API_VERSION, KINDS, parse_object_path
+from stagepass.policy.identity_forms import parse_issuer, parse_sha256
 from stagepass.policy.release_forms import (
     parse_allowed_container,
     parse_pointer,
@@ -46,6 +48,9 @@ _FORMS: Mapping[Callable[[str], Any], Mapping[str, Any]] = {
     parse_time: {"pattern": f"^{_DATE}T{_TIME}Z$", "format": "date-time"},
     parse_duration: {"pattern": "^([0-9]{1,6}[dhms])+$"},
     NamespacePattern.parse: {"pattern": "^[a-z0-9*]([a-z0-9*-]*[a-z0-9*])?$", "maxLength": 63},
+    parse_issuer: {"pattern": r"^https?://[^\s*]+$"},
+    parse_sha256: {"pattern": "^[0-9a-f]{64}$"},
+    Glob.parse: {"pattern": r"^(\*{0,2}[^*])*\*{0,2}$", "maxLength": MAX_PATTERN},
     parse_scoped_kind: {"pattern": "^([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Z][A-Za-z0-9]{0,62}$"},
     parse_pointer: {"pattern": "^(/([^/~]|~[01])+)+$"},
     parse_allowed_container: {"pattern": "@sha256:[0-9a-f]{64}$"},
@@ -110,6 +115,7 @@ def _mapping(reader: Mapped) -> dict[str, Any]:
         },
         "additionalProperties": False,
         **({"required": required} if required else {}),
+        **({"anyOf": [{"required": [name]} for name in reader.some_of]} if reader.some_of else {}),
     }
 
 

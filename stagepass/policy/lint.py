@@ -4,7 +4,8 @@ What loads and is still suspicious: findings fail `policy lint` and a CI run, ne
 The rules, by their stable names:
 
     separation-of-duties       an owner signs passes of two stages, approves and breaks glass, or
-                               signs a stage's releases and its passes or approvals
+                               signs a stage's releases and its passes or approvals; or one workflow or
+                               repository stands behind the identities of two owners who should be two
     key-not-bound              a key speaks for several clusters of a stage
     final-stage-asks-nothing   the signers of the passes are all that stands before the last stage
     unreachable-stage          a stage asks for what nobody can sign
@@ -13,6 +14,10 @@ The rules, by their stable names:
     release-unused             a stage has a release and does not look at manifests
     wide-allowance             what anybody may change of an object decides what runs
     webhook-rules              the API server asks nobody about a kind in scope (with --webhook)
+    identity-wide              the subject of an identity takes anybody's host or organisation
+    identity-any-ref           the subject of an identity takes any branch or tag
+    identity-any-caller        a reusable workflow signs for whoever calls it
+    trust-root-not-bound       an identity counts under any of several trust roots, or any may date a key
     unused-attestor            nothing names an attestor
     expired-key                a key is over
     expiring-key               a key is over within 14 days, and has no successor
@@ -29,7 +34,9 @@ from datetime import datetime
 
 from stagepass.policy.lint_duties import approval_and_break_glass, shared_passes
 from stagepass.policy.lint_finding import Finding
+from stagepass.policy.lint_identities import unbound_roots, wide_identities
 from stagepass.policy.lint_keys import ended_rules, ending_keys, unbound, unused
+from stagepass.policy.lint_places import shared_places
 from stagepass.policy.lint_releases import release_signers, unrecorded_releases, wide_allowances
 from stagepass.policy.lint_stages import Signers, asks_nothing, closed_glass, unreachable
 from stagepass.policy.model import PolicySet
@@ -38,7 +45,8 @@ from stagepass.policy.model import PolicySet
 def lint(policy: PolicySet, *, now: datetime) -> list[Finding]:
     """Every finding, sorted."""
     ends = (*ending_keys(policy, now), *ended_rules(policy, now))
-    return sorted((*_of_pipelines(policy, now), *unused(policy), *ends))
+    identities = (*wide_identities(policy), *unbound_roots(policy))
+    return sorted((*_of_pipelines(policy, now), *identities, *unused(policy), *ends))
 
 
 def _of_pipelines(policy: PolicySet, now: datetime) -> Iterator[Finding]:
@@ -46,6 +54,7 @@ def _of_pipelines(policy: PolicySet, now: datetime) -> Iterator[Finding]:
     for pipeline in policy.pipelines:
         yield from shared_passes(policy, pipeline)
         yield from approval_and_break_glass(policy, pipeline)
+        yield from shared_places(policy, pipeline)
         yield from release_signers(policy, pipeline)
         yield from unrecorded_releases(pipeline)
         yield from wide_allowances(policy, pipeline)

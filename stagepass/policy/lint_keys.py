@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from stagepass.clock import format_duration, format_time
+from stagepass.policy.attestors import Attestor, Key
 from stagepass.policy.lint_finding import Finding, of_attestor, of_stages
-from stagepass.policy.model import Attestor, Key, Pipeline, PolicySet
+from stagepass.policy.model import Pipeline, PolicySet
 
 SOON = timedelta(days=14)
 """How long before its end a key without a successor is reported."""
@@ -22,7 +23,7 @@ def unbound(policy: PolicySet, pipeline: Pipeline) -> Iterator[Finding]:
                     yield Finding(
                         of_stages(pipeline, stage),
                         "key-not-bound",
-                        f"the key of {key.owner!r} in {name!r} counts for several of the stage's"
+                        f"the {key.word} of {key.owner!r} in {name!r} counts for several of the stage's"
                         f" clusters; bind it with clusters: [ONE]",
                     )
 
@@ -40,14 +41,14 @@ def ending_keys(policy: PolicySet, now: datetime) -> Iterator[Finding]:
             yield Finding(
                 where,
                 "expired-key",
-                f"the key of {key.owner!r} ended at {end}, and nothing new enters by it; take it out"
+                f"the {key.word} of {key.owner!r} ended at {end}, and nothing new enters by it; take it out"
                 " once nothing that entered by it still runs",
             )
         elif key.valid_until <= now + SOON and not _has_successor(attestor, key, now):
             yield Finding(
                 where,
                 "expiring-key",
-                f"the key of {key.owner!r} ends at {end}, in less than {format_duration(SOON)}; add"
+                f"the {key.word} of {key.owner!r} ends at {end}, in less than {format_duration(SOON)}; add"
                 " its successor, so that both are valid for a while",
             )
 

@@ -24,12 +24,12 @@ class Signers:
 
         It is neither revoked nor expired; one that is not valid yet will be.
         """
-        revoked = self.policy.revocations.keys if self.policy.revocations else {}
+        listed = self.policy.revocations
         return frozenset(
             key.owner
             for name in names
             for key in self.policy.attestors[name].keys
-            if key.public.id not in revoked
+            if not (listed and listed.names(key.public))
             and (key.valid_until is None or self.now < key.valid_until)
             and (cluster is None or key.counts_in(cluster))
         )

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
 from stagepass import strictyaml
 from stagepass.attestor import KeyRing
 from stagepass.errors import InputError, StagepassError, did_you_mean
+from stagepass.identity import Identity
 from stagepass.policy.build import Builder, Document
 from stagepass.policy.checks import check_pipeline
 from stagepass.policy.custom import custom_resources
@@ -56,7 +58,7 @@ def load(files: Mapping[str, bytes], revision: str) -> PolicySet:
     baselines = _named(documents["Baseline"], builder.baseline, "baselines", problems)
     defaults = _only_one(documents["Defaults"], "Defaults", problems)
     custom = custom_resources(documents["CustomResources"], problems)
-    keys = KeyRing.of((k.public, k.owner) for a in builder.attestors.values() for k in a.keys)
+    keys = _key_ring(builder, problems)
     revocations = _revocations(documents["Revocations"], builder, keys, problems)
     if problems.found:
         raise PolicyError(problems.found)
@@ -71,6 +73,7 @@ def load(files: Mapping[str, bytes], revision: str) -> PolicySet:
         revocations=revocations,
         csi_drivers=frozenset(defaults["csiDrivers"]),
         custom_resources=custom,
+        trust_roots=builder.roots.digests(),
     )
 
 
@@ -119,6 +122,18 @@ def _only_one(documents: list[Document], kind: str, problems: Problems) -> Docum
         where = ", ".join(str(d["@"]) for d in documents) or "the set"
         problems.add(At(where), f"{len(documents)} documents of kind {kind}; exactly one is wanted")
     return documents[0] if documents else {}
+
+
+def _key_ring(builder: Builder, problems: Problems) -> KeyRing:
+    """What verifies bundles; a set without trust roots loads neither of the libraries for them."""
+    keys = [key for attestor in builder.attestors.values() for key in attestor.keys]
+    named = any(isinstance(key.public, Identity) for key in keys)
+    certificates = builder.roots.certificates(problems) if named else None
+    ring = KeyRing.of(
+        ((key.public, key.owner) for key in keys), certificates, builder.roots.times(problems)
+    )
+    bound = {key.public.id: key.roots for key in keys if key.roots is not None}
+    return replace(ring, roots=bound)
 
 
 def _revocations(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from stagepass.attestor import KeyRing, PublicKey
+from stagepass.attestor import KeyRing
 from stagepass.decision import Enforcement
 from stagepass.digest import ImageRef
 from stagepass.manifest import Custom
+from stagepass.policy.attestors import Attestor, Key
 from stagepass.policy.releases import ManifestMode, ReleaseRule
 from stagepass.policy.revocations import Revocations
 from stagepass.policy.source import Source
@@ -26,44 +27,6 @@ class Condition(Protocol):
     def judge(self, predicate: Mapping[str, Any], *, name: str, digest: str, now: datetime) -> bool:
         """Whether it holds. Raises `AttestationError` with `CONDITION_ERROR`."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """
-    One signing key of one owner.
-
-    `clusters` binds its passes and receipts to those clusters, None leaves it free. The window is the
-    key's own (`valid_from` inclusive, `valid_until` exclusive), None open.
-    """
-
-    public: PublicKey
-    owner: str
-    clusters: frozenset[str] | None = None
-    valid_from: datetime | None = None
-    valid_until: datetime | None = None
-
-    def valid_at(self, now: datetime, entry: datetime) -> bool:
-        """Whether its window has begun by `now` and not ended by `entry` (DESIGN, *Entry and stay*)."""
-        return (self.valid_from is None or self.valid_from <= now) and (
-            self.valid_until is None or entry < self.valid_until
-        )
-
-    def counts_in(self, cluster: str) -> bool:
-        """Whether its statements count for `cluster`."""
-        return self.clusters is None or cluster in self.clusters
-
-
-@dataclass(frozen=True, slots=True)
-class Attestor:
-    """A named signer: any of its keys may sign, so rotation is an overlap."""
-
-    name: str
-    keys: tuple[Key, ...]
-
-    def key(self, key_id: str) -> Key | None:
-        """Its key of that id."""
-        return next((key for key in self.keys if key.public.id == key_id), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +207,7 @@ class PolicySet:
     A loaded set. `revision` is the hex sha256 of its files; `keys` holds every key once.
 
     `issued` and `expires` bound a signed set's life, None for one that is not signed. Attributes for
-    one of `csi_drivers` name no image.
+    one of `csi_drivers` name no image. `trust_roots` are the hex sha256 of their files, by name.
     """
 
     revision: str
@@ -260,6 +223,7 @@ class PolicySet:
     sequence: int = 0
     csi_drivers: frozenset[str] = frozenset()
     custom_resources: Custom = field(default_factory=dict, hash=False)
+    trust_roots: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def is_ageing(self, now: datetime) -> bool:
         """Whether 80 % of a signed set's life is over: time to sign it again."""
@@ -291,6 +255,11 @@ class PolicySet:
             for key in attestor.keys:
                 yield attestor, key
 
-    def owners(self, names: tuple[str, ...]) -> frozenset[str]:
+    def entries(self, names: Iterable[str]) -> Iterator[Key]:
+        """Every key and identity of these attestors."""
+        for name in names:
+            yield from self.attestors[name].keys
+
+    def owners(self, names: Iterable[str]) -> frozenset[str]:
         """Everybody behind these attestors."""
-        return frozenset(key.owner for name in names for key in self.attestors[name].keys)
+        return frozenset(key.owner for key in self.entries(names))

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from stagepass.clock import SKEW
 from stagepass.decision import Answer, Decision
 from stagepass.digest import ImageRef
 from stagepass.evidence import Attestation, Evidence
@@ -139,9 +140,9 @@ def _edges(question: Question) -> Iterator[datetime]:
     if policy.revocations is not None:
         found.append(policy.revocations.expires)
     found += [claim.until for claim in question.claims.values() if isinstance(claim, Attested)]
-    used = {attestation.key_id for attestation in attestations}
-    for _, key in policy.all_keys():
-        if key.public.id in used:
+    used = {(a.key_id, a.certified) for a in attestations}
+    for attestor in policy.attestors.values():
+        for key in (key for by in used for key in attestor.entries(*by)):
             found += [key.valid_from, key.valid_until]
     for attestation in attestations:
         found += _edges_of(attestation, question)
@@ -150,6 +151,8 @@ def _edges(question: Question) -> Iterator[datetime]:
 
 def _edges_of(attestation: Attestation, question: Question) -> Iterable[datetime | None]:
     kind = attestation.statement.predicate_type
+    if attestation.signed is not None:
+        yield shifted(attestation.signed.earliest, -SKEW)
     yield from entry_edges(attestation)
     for stage in _stages(question):
         if kind == STAGE_PASSED:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,7 +21,8 @@ from stagepass.policy.case import (
     shifted,
     valid_until,
 )
-from stagepass.policy.model import Edge, Key, Pipeline, Stage
+from stagepass.policy.model import Edge, Pipeline, Stage
+from stagepass.policy.signers import disqualified
 from stagepass.predicates.members import STAGE_PASSED
 from stagepass.predicates.passed import PASSED, StagePassed
 
@@ -104,9 +105,10 @@ def _command(asked: _Asked) -> str:
     """What makes the pass that is missing, as a shell reads it: names are of the author's choice."""
     cluster = asked.clusters[0]
     uid = asked.stage.cluster_uids.get(cluster)
+    option = asked.case.signs_with(asked.stage.signed_by, cluster)
     return " ".join(
         (
-            f"stagepass attest {asked.case.command} --key KEY",
+            f"stagepass attest {asked.case.command} {option}",
             f"--stage {shlex.quote(asked.stage.name)}",
             f"--pipeline {shlex.quote(asked.case.pipeline)}",
             f"--cluster {shlex.quote(cluster)}",
@@ -138,13 +140,12 @@ def _judge(
         return None
     if claim.result != PASSED:
         return None
+    if ahead := asked.case.ahead(attestation):
+        return ahead
     keys = asked.case.keys(attestation, asked.stage.signed_by)
     counting = [key for key in keys if key.counts_in(cluster)]
     if not counting:
-        listed = attestation.owner in asked.case.policy.owners(asked.stage.signed_by)
-        why = (
-            "with a key that is not valid now or not for this cluster" if listed else "who may not"
-        )
+        why = disqualified(asked.case.policy, asked.stage.signed_by, attestation, cluster)
         return Code.SIGNER_UNKNOWN, (
             f"a pass of {claim.stage!r} in {cluster!r} is signed by {attestation.owner}, {why}"
         )
@@ -154,10 +155,10 @@ def _judge(
     ):
         of = "another image set" if claim.release else "no image set"
         return Code.SUBJECT_MISMATCH, f"the pass of {claim.stage!r} in {cluster!r} is of {of}"
-    return _judge_times(asked, claim, counting)
+    return _judge_times(asked, claim, valid_until(counting, attestation.signed))
 
 
-def _judge_times(asked: _Asked, claim: StagePassed, keys: Sequence[Key]) -> Accepted | Reason:
+def _judge_times(asked: _Asked, claim: StagePassed, key_ends: datetime | None) -> Accepted | Reason:
     case, edge = asked.case, asked.edge
     name = f"the pass of {claim.stage!r} in {claim.environment.cluster!r}"
     if claim.time_verified > case.now + SKEW:
@@ -172,7 +173,7 @@ def _judge_times(asked: _Asked, claim: StagePassed, keys: Sequence[Key]) -> Acce
             Code.SOAKING,
             f"{name} watched it for {_watched(claim)} of {format_duration(edge.soak)}",
         )
-    return Accepted(claim.time_verified, earliest(claim.expires, stale_at, valid_until(keys)))
+    return Accepted(claim.time_verified, earliest(claim.expires, stale_at, key_ends))
 
 
 def _soaked(claim: StagePassed, soak: timedelta) -> bool:

@@ -23,6 +23,7 @@ from stagepass.policy.case import (
     valid_until,
 )
 from stagepass.policy.model import ApprovalRequirement, AttestationRequirement
+from stagepass.policy.signers import disqualified, signing_option
 from stagepass.predicates.members import APPROVAL, invalid
 from stagepass.predicates.people import APPROVED, Approval
 
@@ -45,7 +46,7 @@ def judge_attestation(case: Case, need: AttestationRequirement) -> Finding:
         need.predicate_type,
         missing=(Code.REQUIREMENT_MISSING, f"no attestation {need.name!r}, signed by {signers}"),
         reasons=nearest_first(reasons),
-        fix=f"stagepass attest {case.command} --key KEY"
+        fix=f"stagepass attest {case.command} {case.signs_with(need.signers)}"
         f" --type {shlex.quote(need.predicate_type)} --predicate FILE",
     )
 
@@ -69,9 +70,12 @@ def attestation_edges(
 
 
 def _judge(case: Case, need: AttestationRequirement, attestation: Attestation) -> Accepted | Reason:
+    if ahead := case.ahead(attestation):
+        return ahead
     keys = case.keys(attestation, need.signers)
     if not keys:
-        return Code.SIGNER_UNKNOWN, f"{need.name} is signed by {attestation.owner}, who may not"
+        why = disqualified(case.policy, need.signers, attestation)
+        return Code.SIGNER_UNKNOWN, f"{need.name} is signed by {attestation.owner}, {why}"
     predicate = attestation.statement.predicate
     try:
         time = None if need.time is None else _time(predicate, need.time)
@@ -92,7 +96,7 @@ def _judge(case: Case, need: AttestationRequirement, attestation: Attestation) -
                 return Code.CONDITION_FALSE, f"{need.name} does not say {need.where.text}"
         except AttestationError as error:
             return Code.CONDITION_ERROR, f"{need.name}: {need.where.text}: {error.message}"
-    return Accepted(time, earliest(clocked, stale_at, valid_until(keys)))
+    return Accepted(time, earliest(clocked, stale_at, valid_until(keys, attestation.signed)))
 
 
 def _time(predicate: Mapping[str, Any], path: tuple[str, ...]) -> datetime:
@@ -122,13 +126,14 @@ def judge_approvals(case: Case, need: ApprovalRequirement) -> Finding:
         until = earliest(*(end for _, end in counted))
         return Finding(_approvals(need), APPROVAL, tuple(met for met, _ in counted), until)
     signers = " or ".join(sorted(need.signers))
+    unbarred = (k for k in case.policy.entries(need.signers) if k.owner not in barred)
     missing = f"{len(counted)} of {need.threshold} approvals by {signers}"
     return Finding(
         _approvals(need),
         APPROVAL,
         missing=(Code.APPROVALS_MISSING, missing),
         reasons=nearest_first(reasons),
-        fix=f"stagepass approve {case.command} --key KEY"
+        fix=f"stagepass approve {case.command} {signing_option(unbarred, case.now)}"
         f" --stage {shlex.quote(case.stage)} --pipeline {shlex.quote(case.pipeline)}"
         f"{case.release_option}",
     )
@@ -164,9 +169,12 @@ def _judge_approval(
     if claim.decision != APPROVED or not claim.scope.covers(case.pipeline, case.stage, case.place):
         return None
     name = f"the approval by {attestation.owner}"
+    if ahead := case.ahead(attestation):
+        return ahead
     keys = case.keys(attestation, need.signers)
     if not keys or attestation.owner in barred:
-        return Code.SIGNER_UNKNOWN, f"{name} does not count here"
+        why = "whom notBy bars" if keys else disqualified(case.policy, need.signers, attestation)
+        return Code.SIGNER_UNKNOWN, f"the approval is signed by {attestation.owner}, {why}"
     if case.attested is not None and claim.release != case.attested.release:
         of = "another release" if claim.release else "no release"
         return Code.SUBJECT_MISMATCH, f"{name} is of {of}"
@@ -177,4 +185,5 @@ def _judge_approval(
     stale_at = claim.time_approved + need.max_age
     if stale_at <= case.entry:
         return Code.STALE, f"{name} is older than {format_duration(need.max_age)}"
-    return Accepted(claim.time_approved, earliest(claim.expires, stale_at, valid_until(keys)))
+    key_ends = valid_until(keys, attestation.signed)
+    return Accepted(claim.time_approved, earliest(claim.expires, stale_at, key_ends))

@@ -146,9 +146,14 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """A mapping with exactly these keys: an unknown one refuses to load (CVE-2025-29778)."""
+    """
+    A mapping with exactly these keys: an unknown one refuses to load (CVE-2025-29778).
+
+    Of the optional keys `some_of`, at least one must be written.
+    """
 
     fields: Mapping[str, Field]
+    some_of: tuple[str, ...] = ()
 
     def __call__(self, value: Any, at: At, problems: Problems) -> Any:
         """A dict with every field, defaults filled in, and the position under `@`."""
@@ -159,6 +164,8 @@ class Mapped:
             value = {}
         for name in (name for name in value if name not in self.fields):
             problems.add(at.member(name), "unknown key", did_you_mean(name, self.fields))
+        if self.some_of and not value.keys() & set(self.some_of):
+            problems.add(at, f"wants at least one of {', '.join(self.some_of)}")
         return {"@": at} | {
             name: self._member(name, wanted, value, at, problems)
             for name, wanted in self.fields.items()

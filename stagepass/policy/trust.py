@@ -13,8 +13,8 @@ from stagepass.clock import format_time
 from stagepass.digest import Digest
 from stagepass.errors import AttestationError, InputError
 from stagepass.evidence import Attestation, Candidate, Rejection
-from stagepass.policy.model import Attestor
-from stagepass.policy.revocations import Revocations
+from stagepass.policy.attestors import Attestor
+from stagepass.policy.revocations import Revocations, signers_of
 from stagepass.predicates.members import (
     POLICY_SET,
     REVOCATION_LIST,
@@ -116,13 +116,18 @@ def read_revocations(
     """
     The list in a bundle, signed by one of `signers`. Raises `InputError`.
 
-    It expires with the key that signed it: a retired key must not speak for the set for ever.
+    It expires with the key that signed it: a retired key must not speak for the set for ever. But what
+    that provably signed while it was valid holds for as long as it says.
     """
     listed, attestation = verified_list(content, keys)
-    entries = [k for s in signers if (k := s.key(attestation.key_id)) is not None]
+    by = attestation.key_id, attestation.certified
+    entries = [key for signer in signers for key in signer.entries(*by)]
+    if (signed := attestation.signed) is not None:
+        entries = [key for key in entries if key.valid_at(signed.earliest, signed.latest)]
     if not entries:
         raise InputError(f"signed by {attestation.owner}, who may not revoke")
-    expires = min(listed.expires, *(key.valid_until or _NEVER for key in entries))
+    ends = (key.valid_until or _NEVER for key in entries if signed is None)
+    expires = min((listed.expires, *ends))
     found = in_force(listed, expires, deny_when_expired=deny_when_expired)
     return replace(found, signers=tuple(signer.name for signer in signers))
 
@@ -131,15 +136,17 @@ def in_force(listed: RevocationList, expires: datetime, *, deny_when_expired: bo
     """A list whose signer somebody has judged, until `expires`."""
     by_kind = {
         kind: {entry.value: entry.reason for entry in listed.entries if entry.kind == kind}
-        for kind in ("artifact", "attestation", "key")
+        for kind in ("artifact", "attestation")
     }
+    keys, identities = signers_of(listed.entries)
     return Revocations(
         listed.sequence,
         expires,
         deny_when_expired,
         artifacts=by_kind["artifact"],
         attestations=by_kind["attestation"],
-        keys=by_kind["key"],
+        keys=keys,
+        identities=identities,
     )
 
 

@@ -13,25 +13,32 @@ from stagepass import canonical, strictjson
 from stagepass.clock import format_time
 from stagepass.digest import Digest
 from stagepass.errors import InputError
+from stagepass.identity import Glob
 from stagepass.predicates.members import invalid, number, refuse_unknown_critical, text, time
 
 KINDS = ("artifact", "attestation", "key", "identity")
+_SIGNERS, _OF_ISSUERS = ("key", "identity"), ("identity",)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """
     One thing revoked. `value` is a sha256 hex digest (artifact, attestation: of the payload), a key
-    id (base64 of the SPKI's SHA-256), or an identity's subject.
+    id (base64 of the SPKI's SHA-256), or an identity's subject: whole, or a pattern (`identity.Glob`).
+
+    `issuer` is an identity's, "" for whichever. What a key or identity is proven to have signed before
+    `compromised_since` still counts; None: nothing does.
     """
 
     kind: str
     value: str
     reason: str
+    issuer: str = ""
+    compromised_since: datetime | None = None
 
     @classmethod
     def parse(cls, entry: object) -> Entry:
-        """From a member of `entries`."""
+        """From a member of `entries`. Raises `AttestationError`."""
         if not isinstance(entry, dict) or entry.get("kind") not in KINDS:
             raise invalid(f"an entry's kind is none of {', '.join(KINDS)}")
         value = text(entry, "value", "entries.")
@@ -39,11 +46,27 @@ class Entry:
             value = _hex(value)
         elif entry["kind"] == "key" and not _is_key_id(value):
             raise invalid(f"{value!r} is not the id of a key: base64 of 32 bytes")
-        return cls(entry["kind"], value, text(entry, "reason", "entries."))
+        elif entry["kind"] == "identity":
+            _refuse_no_glob(value)
+        for member, kinds in (("issuer", _OF_ISSUERS), ("compromisedSince", _SIGNERS)):
+            if member in entry and entry["kind"] not in kinds:
+                raise invalid(f"{member} is of no {entry['kind']}, but of {' or '.join(kinds)}")
+        return cls(
+            entry["kind"],
+            value,
+            text(entry, "reason", "entries."),
+            text(entry, "issuer", "entries.") if "issuer" in entry else "",
+            time(entry, "compromisedSince", "entries.") if "compromisedSince" in entry else None,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """As written."""
-        return {"kind": self.kind, "value": self.value, "reason": self.reason}
+        written = {"kind": self.kind, "value": self.value, "reason": self.reason}
+        if self.issuer:
+            written["issuer"] = self.issuer
+        if self.compromised_since is not None:
+            written["compromisedSince"] = format_time(self.compromised_since)
+        return written
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +127,13 @@ def _hex(value: str) -> str:
     """Of a digest with or without its algorithm. Another spelling would match nothing, unnoticed."""
     try:
         return Digest.parse(value if ":" in value else f"sha256:{value}").hex
+    except InputError as error:
+        raise invalid(error.message) from error
+
+
+def _refuse_no_glob(value: str) -> None:
+    try:
+        Glob.parse(value)
     except InputError as error:
         raise invalid(error.message) from error
 

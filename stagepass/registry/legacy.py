@@ -12,8 +12,9 @@ from typing import Any
 
 from stagepass import strictjson
 from stagepass.bundle import MAX_BYTES, MEDIA_TYPE, Bundle
+from stagepass.decision import Code
 from stagepass.digest import Digest, ImageRef
-from stagepass.errors import InputError
+from stagepass.errors import AttestationError, InputError
 from stagepass.evidence import Deadline
 from stagepass.registry.append import Document, Entry, append
 from stagepass.registry.client import RegistryClient
@@ -88,9 +89,15 @@ def push_attachment(
     """
     Store the envelope of `bundle` as cosign 2 does and return its digest, once it is read back.
 
-    Raises `AttestationError` for what is no bundle, `Unavailable` for the rest.
+    Raises `AttestationError` for what is no bundle of a key, `Unavailable` for the rest.
     """
-    envelope = strictjson.dumps(Bundle.parse(bundle).envelope.to_json())
+    parsed = Bundle.parse(bundle)
+    if parsed.certificate is not None:
+        # The layer is the bare envelope: stored without its certificate it would never count.
+        raise AttestationError(
+            Code.STATEMENT_INVALID, "the legacy layout has no room for a certificate; leave it out"
+        )
+    envelope = strictjson.dumps(parsed.envelope.to_json())
     digest = push_blob(client.session, image, envelope, deadline)
     entry = {
         **Descriptor(ENVELOPE_TYPE, digest, len(envelope)).to_json(),

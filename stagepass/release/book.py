@@ -18,8 +18,10 @@ from stagepass.errors import Unavailable
 from stagepass.evidence import Candidate, Deadline, EvidenceSource, Rejection
 from stagepass.flights import Flights
 from stagepass.policy.model import Pipeline, PolicySet, Stage
+from stagepass.policy.releases import ReleaseRule
+from stagepass.policy.signers import signing_option
 from stagepass.release.artifact import line_digest
-from stagepass.release.listed import Listed, listed
+from stagepass.release.listed import Listed, Signature, listed
 from stagepass.release.shelf import PATIENCE_SECONDS, Opened, Shelf
 from stagepass.release.store import NOWHERE, Blobs, ReleaseSource, repository_of
 
@@ -82,7 +84,7 @@ class ReleaseBook:
         done = {each.signature for each in opened}
         failures: list[Unavailable] = []
         for source in self._asked(stage):
-            here: set[tuple[Digest, str]] = set()
+            here: set[Signature] = set()
             try:
                 for each in self._read(line, source, pipeline, stage, deadline):
                     if each.signature not in seen and (found := each.at(now)) is not None:
@@ -105,6 +107,10 @@ class ReleaseBook:
         line = self._line(pipeline, stage)
         with self._lock:
             return [each for each in line.values() if isinstance(each, Rejection)]
+
+    def signing_option(self, rule: ReleaseRule, now: datetime) -> str:
+        """The option by which a signer of releases under `rule` signs one at `now`."""
+        return signing_option(self._policy.entries(rule.signers), now)
 
     def opened(self, release: Listed, stage: Stage, deadline: Deadline) -> Opened:
         """With its objects. Raises `Unavailable`; `AttestationError` where they are not what is signed."""

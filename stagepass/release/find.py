@@ -13,6 +13,7 @@ from stagepass.decision import Code
 from stagepass.digest import Digest, ImageRef
 from stagepass.errors import AttestationError, Unavailable
 from stagepass.evidence import Attestation, Candidate, Deadline, Evidence, Rejection
+from stagepass.identity import Certified, Span
 from stagepass.policy.model import PolicySet
 from stagepass.policy.signers import is_signer
 from stagepass.predicates.release import RELEASE, ReleaseStatement
@@ -58,7 +59,7 @@ def find(
     for source in sources:
         try:
             for batch in source.candidates(repository, digest, deadline):
-                for candidate in batch:
+                for candidate in deadline.each(batch):
                     judged = _judged(policy, source, repository, digest, candidate, now, deadline)
                     if isinstance(judged, SignedRelease):
                         found.releases.append(judged)
@@ -123,15 +124,22 @@ def signed_before(
     for source in sources:
         with suppress(Unavailable):
             for batch in source.candidates(repository, digest, deadline):
-                for candidate in batch:
+                for candidate in deadline.each(batch):
                     found = ring.verify(candidate, digest)
                     if isinstance(found, Attestation) and found.statement.payload == payload:
                         return candidate.data
     return None
 
 
-def may_attest(policy: PolicySet, statement: ReleaseStatement, key_id: str, now: datetime) -> str:
-    """Why what that key signs at `now` is no release of the stage, "" where it is one."""
+def may_attest(
+    policy: PolicySet,
+    statement: ReleaseStatement,
+    key_id: str,
+    now: datetime,
+    certified: Certified | None = None,
+    signed: Span | None = None,
+) -> str:
+    """Why what that key signs at `now`, or has `signed`, is no release of the stage, "" where it is one."""
     where = f"{statement.pipeline}/{statement.stage}"
     pipeline = next((p for p in policy.pipelines if p.name == statement.pipeline), None)
     stage = (
@@ -141,7 +149,7 @@ def may_attest(policy: PolicySet, statement: ReleaseStatement, key_id: str, now:
         return f"the policy has no stage {where}"
     if stage.release is None:
         return f"the stage {where} takes no releases: it has no `release`"
-    if not is_signer(policy, stage.release.signers, key_id, now):
+    if not is_signer(policy, stage.release.signers, key_id, now, certified, signed):
         return (
             f"the key is none of {', '.join(stage.release.signers)}, who sign releases of {where}"
         )
@@ -173,7 +181,8 @@ def _judged(
             raise AttestationError(Code.SUBJECT_MISMATCH, "the release of another artifact")
         if why := withdrawn(policy, said):
             raise AttestationError(Code.REVOKED, why)
-        if why := may_attest(policy, said, verified.key_id, now):
+        by = verified.key_id, now, verified.certified, verified.signed
+        if why := may_attest(policy, said, *by):
             raise AttestationError(Code.SIGNER_UNKNOWN, why)
         data = source.blobs.blob(repository, said.objects, deadline)
         return SignedRelease(Release.of(said, data), verified, origin)

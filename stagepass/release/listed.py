@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from stagepass.clock import SKEW
 from stagepass.decision import Code
 from stagepass.digest import Digest, ImageRef
 from stagepass.errors import AttestationError, InputError
 from stagepass.evidence import Attestation, Candidate, Evidence, Rejection
+from stagepass.identity import Span
 from stagepass.manifest import ObjectId
+from stagepass.policy.attestors import Key
 from stagepass.policy.case import valid_until
-from stagepass.policy.model import Key, Pipeline, PolicySet, Stage
+from stagepass.policy.model import Pipeline, PolicySet, Stage
 from stagepass.policy.releases import Attested
+from stagepass.policy.signers import disqualified, entries_of
 from stagepass.predicates.members import invalid
 from stagepass.predicates.release import RELEASE, Named, ReleaseStatement
 from stagepass.release.artifact import line_digest
 from stagepass.release.model import contents, subjects
+
+Signature = tuple[Digest, str, Span | None]
+"""What was signed, by which key, and provably when: two signers of one release are two of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +33,8 @@ class Listed:
     A release that counts; its objects are read when somebody asks.
 
     `payload_digest` is of its signed statement, `key_id` the key that signed it, `owner` whose that is,
-    `keys` what policy says of it. `resources` are the digests of its objects, `images` its images,
-    which `references` are as well.
+    `keys` what policy says of it, `signed` when it provably did. `resources` are the digests of its
+    objects, `images` its images, which `references` are as well.
     """
 
     statement: ReleaseStatement
@@ -40,11 +47,12 @@ class Listed:
     resources: Mapping[ObjectId, Digest]
     images: frozenset[tuple[str, Digest]]
     references: tuple[ImageRef, ...]
+    signed: Span | None = None
 
     @property
-    def signature(self) -> tuple[Digest, str]:
-        """What was signed, and by which key: two signers of one release are two of these."""
-        return self.payload_digest, self.key_id
+    def signature(self) -> Signature:
+        """A copy without its proof of a time must not stand for the one that has it."""
+        return self.payload_digest, self.key_id, self.signed
 
     @property
     def claim(self) -> Attested:
@@ -54,15 +62,17 @@ class Listed:
             image_set=self.image_set,
             signer=self.owner,
             payload_digest=self.payload_digest,
-            until=valid_until(self.keys),
+            until=valid_until(self.keys, self.signed),
         )
 
     def at(self, now: datetime) -> Listed | None:
         """
         With what has begun of `keys`, None where nothing has.
 
-        That a key has ended is judged with the entry (*Entry and stay*).
+        That a key has ended is judged with the entry (*Entry and stay*), or with the proven time.
         """
+        if self.signed is not None:
+            return self if self.signed.earliest <= now + SKEW else None
         begun = tuple(k for k in self.keys if k.valid_from is None or k.valid_from <= now)
         return replace(self, keys=begun) if begun else None
 
@@ -101,10 +111,12 @@ def counted(policy: PolicySet, pipeline: Pipeline, stage: Stage, verified: Attes
     said = contents(verified.statement)
     if (said.pipeline, said.stage) != (pipeline.name, stage.name):
         raise AttestationError(Code.SUBJECT_MISMATCH, "a release of another stage")
-    keys = _keys(policy, stage, verified)
+    signers = stage.release.signers if stage.release else ()
+    keys = _keys(policy, signers, verified)
     if not keys:
-        why = f"signed by {verified.owner}, who signs no releases of {stage.name!r}"
-        raise AttestationError(Code.SIGNER_UNKNOWN, why)
+        why = disqualified(policy, signers, verified)
+        message = f"a release of {stage.name!r} is signed by {verified.owner}, {why}"
+        raise AttestationError(Code.SIGNER_UNKNOWN, message)
     if why := withdrawn(policy, said):
         raise AttestationError(Code.REVOKED, why)
     references = tuple(_reference(each) for each in said.images)
@@ -125,13 +137,14 @@ def counted(policy: PolicySet, pipeline: Pipeline, stage: Stage, verified: Attes
         resources=resources,
         images=frozenset((each.name, each.digest) for each in said.images),
         references=references,
+        signed=verified.signed,
     )
 
 
-def _keys(policy: PolicySet, stage: Stage, by: Attestation) -> tuple[Key, ...]:
-    signers = stage.release.signers if stage.release else ()
-    found = (policy.attestors[name].key(by.key_id) for name in signers)
-    return tuple(key for key in found if key is not None)
+def _keys(policy: PolicySet, signers: Sequence[str], by: Attestation) -> tuple[Key, ...]:
+    span = None if by.signed is None else (by.signed.earliest, by.signed.latest)
+    found = entries_of(policy, signers, by)
+    return tuple(key for key in found if span is None or key.valid_at(*span))
 
 
 def _identity(name: str) -> ObjectId:

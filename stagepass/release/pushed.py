@@ -7,13 +7,14 @@ from datetime import datetime
 
 from stagepass.digest import Digest, ImageRef
 from stagepass.evidence import Deadline
-from stagepass.predicates.release import RELEASE
+from stagepass.predicates.release import RELEASE, ReleaseStatement
 from stagepass.registry.client import RegistryClient
 from stagepass.registry.content import MANIFEST_TYPE
 from stagepass.registry.push import push_bundle
 from stagepass.registry.uploads import push_blob, push_manifest
 from stagepass.release.artifact import EMPTY, artifact, line
 from stagepass.release.model import MAX_BYTES, Release
+from stagepass.release.store import SECONDS, ReleaseSource, holds, read_back
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,26 @@ class RegistryBlobs:
     def blob(self, repository: ImageRef, digest: Digest, deadline: Deadline) -> bytes:
         """As `Blobs.blob`."""
         return self.client.blob(repository, digest, deadline, max_bytes=MAX_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryTarget:
+    """A repository that is given releases; `source` reads it, with listings that are never old."""
+
+    client: RegistryClient
+    repository: ImageRef
+    source: ReleaseSource
+
+    def holds(self, statement: ReleaseStatement, bundle: bytes) -> bool:
+        """As `Target.holds`."""
+        return holds(self.source, self.repository, statement, bundle)
+
+    def put(self, release: Release, bundle: bytes, at: datetime) -> str:
+        """As `Target.put`."""
+        deadline = Deadline.after(SECONDS)
+        *_, stored = push_release(self.client, self.repository, release, bundle, at, deadline)
+        read_back(self.source, self.repository, release, bundle)
+        return stored
 
 
 def push_release(

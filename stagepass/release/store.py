@@ -19,12 +19,14 @@ from stagepass.digest import Digest, ImageRef
 from stagepass.errors import InputError, Unavailable
 from stagepass.evidence import Candidate, Deadline, DirectorySource, EvidenceSource
 from stagepass.policy.releases import ReleaseRule
-from stagepass.predicates.release import RELEASE
+from stagepass.predicates.release import RELEASE, ReleaseStatement
 from stagepass.release.artifact import line_digest
-from stagepass.release.model import MAX_BYTES, Release
+from stagepass.release.model import MAX_BYTES, Release, subjects
 
 NOWHERE = ImageRef.parse("release.invalid/release")
 """The repository of what lies in directories alone; no registry has that name (RFC 6761)."""
+SECONDS = 120.0
+"""For 32 MiB there and back."""
 
 
 def repository_of(rule: ReleaseRule | None) -> ImageRef:
@@ -117,14 +119,31 @@ def read_back(source: ReleaseSource, repository: ImageRef, release: Release, bun
 
     The bundle beside the artifact and beside the line, byte for byte, and the objects.
     """
-    deadline = Deadline.after(30)
-    for digest in (release.artifact_digest, line_digest(release.pipeline, release.stage)):
+    _read_whole(source, repository, release.statement, bundle)
+
+
+def holds(
+    source: ReleaseSource, repository: ImageRef, statement: ReleaseStatement, bundle: bytes
+) -> bool:
+    """Whether `read_back` would find it all; False as well where that cannot be known."""
+    try:
+        _read_whole(source, repository, statement, bundle)
+    except Unavailable:
+        return False
+    return True
+
+
+def _read_whole(
+    source: ReleaseSource, repository: ImageRef, statement: ReleaseStatement, bundle: bytes
+) -> None:
+    deadline, about = Deadline.after(30), subjects(statement)
+    for digest in (about["artifact"], about["line"]):
         if not _is_there(source, repository, digest, bundle, deadline):
             raise _unavailable(
                 f"{repository.name}@{digest}: the bundle was stored, and is not read back"
             )
-    source.blobs.blob(repository, release.statement.objects, deadline)
-    source.blobs.blob(repository, release.digest, deadline)
+    source.blobs.blob(repository, statement.objects, deadline)
+    source.blobs.blob(repository, about["release"], deadline)
 
 
 def _is_there(

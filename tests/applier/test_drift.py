@@ -15,6 +15,7 @@ from applier.failure import Failure, Reason
 from applier.goal import Rendered
 from applier.health import Health, Status
 from applier.plan import Fields, Plan
+from applier.ran import Ran
 from applier.records_status import events, status_of
 from applier.records_wishes import Record, Wishes
 from applier.soak import Soak
@@ -53,6 +54,15 @@ class Look:
     ) -> Fields | None:
         revision = self.place.policy.revision
         return self.drift.news(self.place.application, self.target, found, planned, state, revision)
+
+    def is_unlike(
+        self,
+        found: Mapping[ObjectId, dict[str, Any]],
+        planned: Plan = NOTHING,
+        state: State = STATE,
+    ) -> bool:
+        revision, of = self.place.policy.revision, self.place.application
+        return self.drift.is_unlike(of, self.target, found, planned, state, revision)
 
     def differing(self, found: Mapping[ObjectId, dict[str, Any]]) -> Fields:
         revision = self.place.policy.revision
@@ -252,3 +262,36 @@ def test_the_application_says_which_release_runs_and_that_none_does() -> None:
 def _released(status: Mapping[str, Any]) -> tuple[str, str, str] | None:
     found = [e for e in status["conditions"] if e["type"] == "Released"]
     return (found[0]["status"], found[0]["reason"], found[0]["message"]) if found else None
+
+
+@pytest.mark.parametrize(
+    ("change", "unlike"),
+    [
+        ({}, False),
+        ({"data__colour": "pink"}, True),
+        ({"data__more": "x"}, True),
+    ],
+)
+def test_what_differed_in_scope_was_not_the_release(
+    tmp_path: Path, change: dict[str, Any], unlike: bool
+) -> None:
+    look = Look(tmp_path)
+    others = [each for each in look.target.objects if each["kind"] != "ConfigMap"]
+    (config,) = (each for each in look.target.objects if each["kind"] == "ConfigMap")
+    found = live(*others, altered(config, **change))
+
+    assert look.is_unlike(found) is unlike
+    assert not look.is_unlike(found, state=State(applied=VERSION)), "no release runs"
+    assert look.is_unlike(found, Plan(create=(dict(CONFIG),))), "it was gone"
+
+
+def test_what_was_lost_takes_no_job_along_that_has_ended() -> None:
+    """Its Pods may be gone by now: it would never be seen to end again."""
+    ended = Ran(OTHER_DIGEST, frozenset(), {}, frozenset({"job"}))
+    serves = Ran(DIGEST, frozenset(), {"pod": 0}, frozenset())
+    soak = Soak().looked(NOW, True, {OTHER_DIGEST: ended, DIGEST: serves}, gap=watching.GAP)
+
+    lost = watching.lost(soak, NOW)
+
+    assert lost.since is None
+    assert set(lost.seen) == {OTHER_DIGEST}

@@ -16,10 +16,13 @@ from applier.pruning import Unapproved, plan_approved
 from applier.render import render, runs_program
 from applier.state import State, Version
 from stagepass.manifest import ObjectId
-from tests.applier.approvals import CLAIM, DIGEST, SET, application, by, policy, prune
+from stagepass.policy.model import PolicySet
+from tests.applier.approvals import CLAIM, DIGEST, SET, SOURCE, application, by, policy, prune
 from tests.applier.model import Cluster, entries_of
 from tests.applier.samples import an, config_map, rules
 from tests.applier.world import MAIN, mirror
+from tests.keyless import world as identities
+from tests.policy.signed import APPROVED_BY_TWO
 from tests.simulators.git import GitServer
 from tests.world import NOW
 
@@ -34,13 +37,14 @@ def attempt(
     *,
     settled: bool = False,
     gone: ObjectId | None = None,
+    found: PolicySet | None = None,
 ) -> Plan:
     """
     The plan for a commit that has `content` for its approval, where `KEPT` and `GONE` run.
 
     `settled`: it was applied before, and all of them are being deleted.
     """
-    found, cluster = policy(), Cluster()
+    found, cluster = found or policy(), Cluster()
     label = label_value("shop", "production")
     owned = entries_of([cluster.apply(each) for each in prepare([*KEPT, *GONE], label)])
     files = {"production/a.yaml": b"# any\n"}
@@ -75,6 +79,16 @@ def test_the_refusal_names_the_digest_and_the_command(tmp_path: Path) -> None:
         f"--out production/{FOLDER}/{NAME}"
     ) in failure.message
     assert {entry.id for entry in failure.planned.prune} == {CLAIM, SET}
+
+
+def test_who_has_an_identity_alone_is_told_no_key(tmp_path: Path) -> None:
+    approvers = {"pipeline.stages.2.requires.0.approval.from": ["release"], **SOURCE}
+    needed = {"pipeline.stages.2.requires": [APPROVED_BY_TWO]}
+    found = identities.policy({"owner": "carol"}, changes={**needed, **approvers})
+    with pytest.raises(Unapproved) as refused:
+        attempt(tmp_path, None, KEPT, found=found)
+
+    assert f"approve --prune {DIGEST} --identity --pipeline shop" in refused.value.message
 
 
 def test_with_the_approval_in_the_same_commit_exactly_that_is_deleted(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from applier.application import applications
 from applier.deciding import allowed_until, decide, questions_of
 from applier.failure import Failure, Kind, Reason
 from stagepass.decision import Code
@@ -17,9 +18,10 @@ from stagepass.release.book import ReleaseBook
 from stagepass.release.shelf import Shelf
 from stagepass.release.store import DirectoryBlobs, ReleaseSource
 from stagepass.verifier import Verifier
-from tests.applier.released import COMMIT, GREEN, Place, named
-from tests.core.gated import OBJECTS, PRODUCTION, SERVICE
+from tests.applier.released import COMMIT, GREEN, SOURCE, Place, named
+from tests.core.gated import OBJECTS, PRODUCTION, REQUIRED, SERVICE, World
 from tests.core.sources import MemorySource
+from tests.keyless import world as identities
 from tests.policy.signed import APPROVED_BY_TWO, approval, emergency
 from tests.release.samples import CONFIG, DEPLOYMENT, SECRET, altered
 from tests.world import DIGEST, NOW, OTHER_DIGEST, stored
@@ -60,6 +62,19 @@ def test_any_other_set_waits_for_its_release(
     assert "stagepass release build" in failure.message
     assert "--pipeline shop --stage production" in failure.message
     assert [m.requirement for m in failure.missing][:1] == ["manifest"]
+
+
+@pytest.mark.parametrize(("signer", "option"), [("ci", "--key KEY"), ("release", "--identity")])
+def test_the_command_signs_as_its_signer_can(tmp_path: Path, signer: str, option: str) -> None:
+    changes = {**REQUIRED, "pipeline.stages.2.source": SOURCE}
+    place = Place(tmp_path)
+    place.policy = identities.policy(
+        changes={**changes, "pipeline.stages.2.release": {"from": [signer]}}
+    )
+    place.world = World(tmp_path, place.policy)
+    place.application = applications(place.policy, "prod-eu")["shop.production"]
+
+    assert f"then stagepass release attest DIR {option}" in place.refused().message
 
 
 def test_the_nearest_release_is_told_by_fields_and_without_values(tmp_path: Path) -> None:
@@ -118,7 +133,8 @@ def test_a_release_by_another_signer_is_none(tmp_path: Path) -> None:
     failure = place.refused()
 
     assert failure.reason is Reason.RELEASE_MISSING
-    assert "SIGNER_UNKNOWN" in failure.message
+    why = "SIGNER_UNKNOWN a release of 'production' is signed by scanner, who may not"
+    assert why in failure.message
 
 
 def test_passes_that_are_missing_besides_are_named_at_once(tmp_path: Path) -> None:

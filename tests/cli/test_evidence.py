@@ -246,7 +246,7 @@ class TestAttach:
         assert (result.code, registry.requests) == (64, [])
         assert f"error: {path}: " in result.err
 
-    def test_a_certificate_is_refused_since_no_policy_would_take_it(
+    def test_what_is_no_certificate_is_refused(
         self, shop: Shop, image: ImageRef, bundle: bytes
     ) -> None:
         path = shop.root / "bundle.json"

@@ -246,6 +246,9 @@ def test_a_secret_goes_in_only_where_policy_says_so(releases: Releases) -> None:
         (["--stage", "staging"], "takes no releases"),
         (["--source", "uri@main"], "names no commit"),
         (["--path", ""], "must not be empty"),
+        (["--path", "caf\udce9"], r"--path 'caf\udce9' is not UTF-8"),
+        (["--stage", "\udcff"], r"--stage '\udcff' is not UTF-8"),
+        (["--source", f"\udcff{SOURCE}"], "is not UTF-8"),
     ],
 )
 def test_a_wrong_word_is_said(releases: Releases, arguments: list[str], message: str) -> None:

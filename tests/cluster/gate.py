@@ -48,7 +48,7 @@ class Gate:
     A context manager: in effect inside the block, gone after it; `directory` must be empty.
 
     Every namespace of the cluster is gated meanwhile, as it is for a user. `evidence` is the
-    webhook's own setting, by default the directory of `shop`.
+    webhook's own setting, by default the directory of `shop`; `more` are other settings, before it starts.
     """
 
     def __init__(
@@ -62,6 +62,7 @@ class Gate:
         self._cluster = cluster
         self.control_plane, self.shop, self.directory = control_plane, shop, directory
         self.namespace = ""
+        self.more: dict[str, str] = {}
         self._evidence = evidence or f"dir:{shop.evidence}"
         self._tls, self._log = directory / "tls", directory / "webhook.log"
         self._port = 0
@@ -97,6 +98,7 @@ class Gate:
             "BIND": f"127.0.0.1:{self._port}",
             "TLS_DIR": str(self._tls),
             "WORKERS": "1",  # one process, one cache: what it remembers is known
+            **self.more,
         }
         setpriv = shutil.which("setpriv")
         leash = [setpriv, "--pdeathsig=KILL"] if setpriv else []

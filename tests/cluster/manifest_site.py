@@ -187,6 +187,15 @@ def collection(document: Mapping[str, Any]) -> str:
     return f"{prefix}/namespaces/{document['metadata']['namespace']}/{plural}"
 
 
+def ask_about_manifests(control_plane: ControlPlane, *more: Object) -> None:
+    """The API server asks about every kind in scope, as `deploy/manifests` says, and by `more` rules."""
+    component = yaml.safe_load((ROOT / "deploy/manifests/kustomization.yaml").read_text())
+    patch = yaml.safe_load(component["patches"][0]["patch"])
+    patch += [{"op": "add", "path": "/webhooks/0/rules/-", "value": rule} for rule in more]
+    what = ("validatingwebhookconfiguration", "stagepass")
+    control_plane.kubectl("patch", *what, "--type=json", "-p", json.dumps(patch))
+
+
 @contextmanager
 def manifest_site(control_plane: ControlPlane, directory: Path) -> Iterator[ManifestSite]:
     """The whole of it; `directory` must be empty."""
@@ -196,11 +205,7 @@ def manifest_site(control_plane: ControlPlane, directory: Path) -> Iterator[Mani
     control_plane.kubectl("create", "-f", "-", stdin=json.dumps(_DEFINITION))
     control_plane.kubectl("wait", "--for=condition=Established", f"crd/{_WIDGETS}")
     with Gate(control_plane, shop, directory / "gate") as gate:
-        component = yaml.safe_load((ROOT / "deploy/manifests/kustomization.yaml").read_text())
-        patch = yaml.safe_load(component["patches"][0]["patch"])
-        patch.append({"op": "add", "path": "/webhooks/0/rules/-", "value": _WIDGET_RULE})
-        what = ("validatingwebhookconfiguration", "stagepass")
-        control_plane.kubectl("patch", *what, "--type=json", "-p", json.dumps(patch))
+        ask_about_manifests(control_plane, _WIDGET_RULE)
         api = Api(control_plane)
         try:
             site = ManifestSite(gate, shop, api)

@@ -98,7 +98,7 @@ def test_a_volume_claim_is_deleted_once_the_commit_brings_its_approval(shop: Sho
     assert document["blocked"][0]["message"] == message
 
     approval = approve(shop, message, "staging")
-    stays(shop, {**shop.files(base=7), **approve(shop, message, "ci")}, "ci does not count here")
+    stays(shop, {**shop.files(base=7), **approve(shop, message, "ci")}, "signed by ci, who")
     stays(shop, {**shop.files(base=6), **approval}, "signed for another digest")
     assert shop.delivery.live("configmap", "base-7")
 

@@ -69,14 +69,20 @@ READING = (
     Rule(
         "R5",
         "another media type than bundle v0.3 in its two spellings, two contents, two kinds of key "
-        "material, or a certificate where the policy names keys",
+        "material, a chain of certificates, or a certificate where the policy names keys, and the reverse",
         REFUSE,
         REFUSE,
         at(
             "core/test_bundle.py",
             "test_a_misshapen_bundle_is_a_statement_that_does_not_count",
-            "test_a_certificate_never_stands_for_a_key",
+            "test_a_chain_of_certificates_is_not_read",
             "test_forms_of_the_same_bundle_read_the_same",
+        )
+        + at(
+            "keyless/test_refusals.py",
+            "TestKindsOfMaterial::test_a_certificate_where_the_policy_names_keys_alone",
+            "TestKindsOfMaterial::test_the_certificate_of_the_very_key_that_the_policy_names",
+            "TestKindsOfMaterial::test_a_key_never_counts_for_an_identity",
         ),
         judged=(
             "both publicKey and certificate",
@@ -169,22 +175,33 @@ READING = (
     ),
     Rule(
         "R12",
-        "a bundle with log entries, whatever they hold: they are not read, and prove nothing",
+        "a bundle with log entries: under a policy that trusts no log they are not read; of a log "
+        "that it trusts, what is of another signature or not in its tree is refused",
         ACCEPT,
         REFUSE,
         at(
             "core/test_unread_proofs.py",
             "test_they_take_nothing_from_a_bundle_that_counts",
             "test_they_replace_neither_the_signature_nor_its_signer",
+        )
+        + at(
+            "keyless/test_tlog.py",
+            "test_a_known_log_that_says_something_else_is_a_refusal",
+            "test_an_entry_of_a_known_log_that_was_touched_is_a_refusal",
+            "test_the_place_in_rekor_v2_is_that_of_its_proof",
+        )
+        + at(
+            "keyless/test_trustedtime.py",
+            "test_an_authority_counts_while_its_root_says_so_ends_included",
         ),
-        reason="keys are named by the policy and no log is trusted, so no entry can add anything; "
+        reason="without a trusted log no entry can add anything to a key that the policy names; "
         "cosign drops a bundle with an entry it cannot parse even where it ignores the log, which "
         "lets whoever stores a bundle hide it",
     ),
     Rule(
         "R13",
-        "a bundle with time stamps, whatever they hold: a statement's time is the one its signer "
-        "wrote, at most five minutes ahead of our clock",
+        "a bundle with time stamps: under a policy that trusts no authority they are not read; else "
+        "they say when it was signed, at most 32, each once, at most five minutes ahead of our clock",
         ACCEPT,
         ACCEPT,
         at(
@@ -195,18 +212,41 @@ READING = (
         + at(
             "core/test_evaluate_passes.py",
             "test_a_signers_clock_may_be_five_minutes_ahead_and_no_more",
-        ),
+        )
+        + at(
+            "keyless/test_trustedtime.py",
+            "test_a_stamp_of_another_signature_is_a_refusal",
+            "test_the_same_proof_twice_is_a_refusal",
+            "test_more_than_32_proofs_are_a_refusal",
+        )
+        + at("keyless/test_tlog.py", "test_a_time_that_its_log_did_not_sign_is_a_refusal")
+        + at("policy/test_trusted_times.py", "test_what_was_signed_ahead_of_now_does_not_count"),
         judged=("garbage rfc3161 timestamp present",),
     ),
     Rule(
         "R14",
-        "a certificate, be it that of the very key: there is no chain that the policy could name",
+        "a certificate that no trust root of the policy vouches for at the time, without its SCT or "
+        "its usage, or of anybody but whom an identity names: exactly one subject, issuer and claims",
         REFUSE,
         REFUSE,
         at("core/test_attestor.py", "test_certificate_material_has_an_unknown_signer")
         + at(
-            "cli/test_evidence.py",
-            "TestAttach::test_a_certificate_is_refused_since_no_policy_would_take_it",
+            "keyless/test_refusals.py",
+            "test_what_does_not_verify_is_refused_with_the_reason",
+            "TestOtherEntries::test_an_entry_of_another_payload_or_certificate",
+            "TestTime::test_a_second_stamp_that_is_backdated_is_looked_at_as_well",
+        )
+        + at(
+            "keyless/test_roots.py",
+            "TestValidity::test_a_part_that_was_not_relied_on_when_the_certificate_lived",
+            "TestValidity::test_certificate_authorities_that_had_expired_when_it_was_signed",
+        )
+        + at(
+            "keyless/test_identities.py",
+            "test_what_looks_alike_does_not",
+            "test_the_same_subject_by_another_issuer_does_not",
+            "test_a_certificate_that_names_not_exactly_one_counts_for_nobody",
+            "TestClaims::test_one_that_is_wrong_or_missing_is_told",
         ),
     ),
     Rule(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from typing import Any
 
 import pytest
@@ -16,6 +17,13 @@ PAYLOAD = statement()
 BUNDLE = signer("ci").private.sign(PAYLOAD)
 GOOD: dict[str, Any] = strictjson.loads_object(BUNDLE.to_bytes(), max_bytes=MAX_BYTES, max_depth=9)
 CERTIFICATE = {"rawBytes": "AA=="}
+
+STAMP = {"signedTimestamp": "AQI="}
+MATERIAL: dict[str, Any] = {
+    "certificate": {"rawBytes": "AAE="},
+    "tlogEntries": [{"logIndex": "1"}],
+    "timestampVerificationData": {"rfc3161Timestamps": [STAMP, STAMP]},
+}
 
 
 def parse(changes: dict[str, Any]) -> Bundle:
@@ -141,13 +149,70 @@ def test_a_misshapen_bundle_is_a_statement_that_does_not_count(changes: dict[str
     assert refusal(changes).code == "STATEMENT_INVALID"
 
 
-@pytest.mark.parametrize(
-    "material",
-    [{"certificate": CERTIFICATE}, {"x509CertificateChain": {"certificates": [CERTIFICATE]}}],
-)
-def test_a_certificate_never_stands_for_a_key(material: dict[str, Any]) -> None:
-    """Not even the certificate of the very key (rule R5): the policy names keys."""
-    assert refusal({"verificationMaterial": material}).code == "SIGNER_UNKNOWN"
+def test_a_chain_of_certificates_is_not_read() -> None:
+    """A bundle v0.3 holds the leaf alone (rule R5): else whoever sends it chooses the path to a root."""
+    chain = {"x509CertificateChain": {"certificates": [CERTIFICATE]}}
+
+    assert refusal({"verificationMaterial": chain}).code == "SIGNER_UNKNOWN"
+
+
+class TestProofs:
+    """A certificate in place of a key, log entries and time stamps: read, and judged elsewhere."""
+
+    def test_all_of_them_are_read(self) -> None:
+        found = parse({"verificationMaterial": MATERIAL})
+
+        assert (found.hint, found.certificate) == ("", b"\x00\x01")
+        assert found.log_entries == ({"logIndex": "1"},)
+        assert found.timestamps == (b"\x01\x02", b"\x01\x02")
+
+    @pytest.mark.parametrize("left_out", ["tlogEntries", "timestampVerificationData", "nothing"])
+    def test_they_are_written_as_they_were_read(self, left_out: str) -> None:
+        material = {name: value for name, value in MATERIAL.items() if name != left_out}
+        found = parse({"verificationMaterial": material})
+
+        assert Bundle.parse(found.to_bytes()) == found
+        assert json.loads(found.to_bytes())["verificationMaterial"] == material
+
+    @pytest.mark.parametrize(
+        "certificate",
+        [
+            None,
+            [],
+            "AA==",
+            {},
+            {"rawBytes": ""},
+            {"rawBytes": 7},
+            {"rawBytes": "?"},
+            {"raw": "AA=="},
+        ],
+    )
+    def test_a_certificate_is_an_object_of_raw_bytes(self, certificate: Any) -> None:
+        assert refusal({"verificationMaterial": {"certificate": certificate}}).code == (
+            "STATEMENT_INVALID"
+        )
+
+    @pytest.mark.parametrize(
+        ("stamps", "read"),
+        [
+            (None, ()),
+            ([], ()),
+            ({}, ()),
+            ({"rfc3161Timestamps": None}, ()),
+            ({"rfc3161Timestamps": {}}, ()),
+            ({"rfc3161Timestamps": [None]}, (b"",)),
+            ({"rfc3161Timestamps": [{}]}, (b"",)),
+            ({"rfc3161Timestamps": [{"signedTimestamp": 7}]}, (b"",)),
+            ({"rfc3161Timestamps": [{"signedTimestamp": "?"}, STAMP]}, (b"", b"\x01\x02")),
+        ],
+    )
+    def test_what_is_no_stamp_proves_nothing_and_takes_nothing_away(
+        self, stamps: Any, read: tuple[bytes, ...]
+    ) -> None:
+        found = parse({"verificationMaterial.timestampVerificationData": stamps})
+
+        assert found.timestamps == read
+        assert found.envelope == BUNDLE.envelope
 
 
 @pytest.mark.parametrize(

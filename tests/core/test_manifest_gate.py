@@ -217,6 +217,22 @@ def test_a_stage_that_warns_admits_and_says_what_differs(tmp_path: Path) -> None
     assert not unpassed.allowed, "images are enforced as before"
 
 
+def test_what_only_warns_is_told_after_what_refuses(tmp_path: Path) -> None:
+    """By its path it would stand first, and read as if it were what keeps the object out."""
+    world = World(tmp_path, gated({"pipeline.stages.2.manifests": "warn"}))
+    world.released(passed=[OTHER_DIGEST])
+    decision = world.judge(altered(DEPLOYMENT, metadata__labels__tier="web"))
+
+    assert not decision.allowed
+    assert [v.code for v in decision.beside] == [Code.MANIFEST_DIFFERS]
+    assert codes(decision)[0] == "MANIFEST_DIFFERS"
+    told = [v.code for v in decision.unmet]
+    assert told[0] is Code.PASS_MISSING
+    assert told[-1] is Code.MANIFEST_DIFFERS
+    required = World(tmp_path)
+    assert required.judge(altered(DEPLOYMENT, metadata__labels__tier="web")).beside == ()
+
+
 def test_an_object_in_another_version_differs_in_that(world: World) -> None:
     world.released()
     decision = world.judge(altered(DEPLOYMENT, apiVersion="apps/v1beta2"))

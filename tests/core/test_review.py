@@ -48,6 +48,20 @@ def test_members_that_decide_nothing_may_be_there_or_not(changes: dict[str, Any]
     assert parse(changes).object_id == ObjectId("", "Pod", "shop", "cart")
 
 
+@pytest.mark.parametrize(
+    ("info", "user"),
+    [
+        ({"username": "alice", "groups": ["a"]}, "alice"),
+        ({}, ""),
+        ({"username": 7}, ""),
+        ("alice", ""),
+        (None, ""),
+    ],
+)
+def test_who_asks_is_read_where_it_is_told_and_never_an_error(info: Any, user: str) -> None:
+    assert parse({"request.userInfo": info}).user == user
+
+
 @pytest.mark.parametrize("operation", ["CREATE", "DELETE", "CONNECT"])
 @pytest.mark.parametrize("old", [None, POD, "text", []])
 def test_an_old_object_is_ignored_but_on_update(operation: str, old: Any) -> None:

@@ -1,4 +1,4 @@
-"""Log entries and time stamps in a bundle: nobody here believes them, so they neither help nor harm."""
+"""Log entries and time stamps in a bundle, under a policy without trust roots: they neither help nor harm."""
 
 from __future__ import annotations
 

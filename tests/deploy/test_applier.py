@@ -146,9 +146,10 @@ def test_the_builder_sees_only_what_is_copied() -> None:
     ignored = (DEPLOY / "applier.Dockerfile.dockerignore").read_text().splitlines()
     allowed = [line.removeprefix("!") for line in ignored if line.startswith("!")]
     copied = [
-        line[1].rstrip("/")
+        name.rstrip("/")
         for line in dockerfile()
         if line[0] == "COPY" and not line[1].startswith("--")
+        for name in line[1:-1]
     ]
 
     assert ignored[1] == "*"

@@ -36,7 +36,27 @@ def test_the_image_installs_only_what_is_locked() -> None:
     assert len(installs) == 2
     assert "--require-hashes" in installs[0]
     assert "--no-index" in installs[1]
-    assert (ROOT / "requirements" / "run.txt").is_file()
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "applier.Dockerfile"])
+def test_an_image_has_what_its_program_and_an_identity_need(name: str) -> None:
+    """Whatever `run.txt` or `applier.txt` pins, and sigstore, each in the same version."""
+    text = (DEPLOY / name).read_text()
+    given = re.findall(r"--requirement (\S+)", text)
+    copied = re.findall(r"requirements/(\S+)", text)
+    pins = [_pins(each) for each in given]
+    together = {name: version for each in pins for name, version in each.items()}
+    needed = _pins("run.txt") | (_pins("applier.txt") if name.startswith("applier") else {})
+
+    assert given == copied
+    assert {"sigstore", "rfc3161-client"} <= together.keys()
+    assert {name: together.get(name) for name in needed} == needed
+    assert all(together[name] == version for each in pins for name, version in each.items())
+
+
+def _pins(name: str) -> dict[str, str]:
+    text = (ROOT / "requirements" / name).read_text()
+    return dict(re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE))
 
 
 def test_the_builder_sees_only_what_is_copied() -> None:
@@ -47,9 +67,10 @@ def test_the_builder_sees_only_what_is_copied() -> None:
         if line.startswith("!")
     ]
     copied = [
-        line[1].rstrip("/")
+        name.rstrip("/")
         for line in dockerfile()
         if line[0] == "COPY" and not line[1].startswith("--")
+        for name in line[1:-1]
     ]
 
     assert sorted(allowed) == sorted(copied)

@@ -29,4 +29,4 @@ def test_the_page_does_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPa
                 reader.type(command)
                 ran += 1
 
-    assert ran == 12
+    assert ran == 14

@@ -25,7 +25,7 @@ from stagepass.signing import PrivateKey
 _BLOCK = re.compile(r"^(?:<!-- ([^\n]*) -->\n)?```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SECTION = re.compile(r"^## (.*?)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 _PUBLIC_KEY = re.compile(r"file: keys/([\w-]+)\.pub")
-_NO = ("denied", "FAIL", "looser", "stricter", "changed")
+_NO = ("denied", "FAIL", "looser", "stricter", "changed", "trust-root-not-bound")
 _EXIT_CODES = {**dict.fromkeys(_NO, 1), "undetermined": 2, "error:": 64}
 """First word of a line printed → exit code. Without any of them it is 0."""
 

@@ -1,9 +1,11 @@
-"""Mutated bundles: none may count unless what its signature covers is as it was signed."""
+"""Mutated bundles of keys and certificates: none may count for more than it did as it was signed."""
 
 from __future__ import annotations
 
 import base64
 import json
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,22 +16,55 @@ from stagepass.evidence import Attestation, Candidate, Deadline, DirectorySource
 from stagepass.verifier import Verifier
 from tests.fuzz.mutate import damaged, mutated, text_of, with_duplicate
 from tests.fuzz.reviews import Wrong
+from tests.keyless import keyed, world
 from tests.world import (
     DIGEST,
+    HOUR,
     IMAGE,
     NOW,
     OTHER_DIGEST,
     OTHER_IMAGE,
     STAGING,
-    policy_set,
     signed,
     signed_pass,
 )
 
-_GOOD = signed_pass("test")
-_DOCUMENT: dict[str, Any] = json.loads(_GOOD)
-_PAYLOAD = base64.b64decode(_DOCUMENT["dsseEnvelope"]["payload"])
-_STATEMENT: dict[str, Any] = json.loads(_PAYLOAD)
+
+@dataclass(frozen=True)
+class _Good:
+    """A bundle that counts."""
+
+    data: bytes
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.data)
+        return found
+
+    @cached_property
+    def payload(self) -> bytes:
+        return base64.b64decode(self.document["dsseEnvelope"]["payload"])
+
+    @cached_property
+    def statement(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.payload)
+        return found
+
+
+_PASS = signed_pass("test")
+_STATEMENT = _Good(_PASS).statement
+_GOODS = tuple(
+    map(
+        _Good,
+        (
+            _PASS,
+            keyed.proven(_PASS, "test-cluster", NOW - HOUR, log="v1", tsa=True),
+            keyed.proven(_PASS, "test-cluster", NOW - HOUR, log="v2"),
+            world.keyless(),
+            world.keyless(log="v2", tsa=True),
+        ),
+    )
+)
 _TEXTS = (
     *("stage-passed/v1", "staging", "test", "shop", "PASSED", "FAILED", "2026-11-26T12:00:00Z"),
     *(str(DIGEST), OTHER_DIGEST.hex, "application/vnd.in-toto+json", "AAAA"),
@@ -41,29 +76,38 @@ class Judge:
     """A verifier over a directory that holds one bundle at a time, for two images."""
 
     def __init__(self, root: Path) -> None:
-        self.policy = policy_set()
+        roots = {"public-good": world.root_of(), "miniature": keyed.root_of()}
+        self.policy = world.policy(roots=roots)
         self._verifier = Verifier(self.policy, [DirectorySource(root)])
         self._files = [root / f"sha256-{d.hex}/x.sigstore.json" for d in (DIGEST, OTHER_DIGEST)]
         for file in self._files:
             file.parent.mkdir(parents=True, exist_ok=True)
 
-    def counts(self, bundle: bytes, *, decide: bool) -> bool:
+    def read(self, bundle: bytes) -> Attestation | None:
+        """What it attests about the image. Raises `Wrong` where a reader of it broke."""
+        found = self.policy.keys.verify(Candidate(bundle, "mutant"), DIGEST)
+        if isinstance(found, Attestation):
+            return found
+        if found.message.startswith("cannot be read: "):
+            raise Wrong(found.message)
+        return None
+
+    def counts(self, bundle: bytes, *, decide: bool) -> Attestation | None:
         """
-        Whether the bundle is an attestation about the image. Raises `Wrong`, or what is a bug.
+        What the bundle attests about the image. Raises `Wrong`, or what is a bug.
 
         `decide`: also where it does not count, ask for decisions (a tenth of the speed).
         """
-        found = self.policy.keys.verify(Candidate(bundle, "mutant"), DIGEST)
-        counts = isinstance(found, Attestation)
-        if not counts and not decide:
-            return False
+        found = self.read(bundle)
+        if found is None and not decide:
+            return None
         for file in self._files:
             file.write_bytes(bundle)
-        if self._decide(IMAGE) and not counts:
+        if self._decide(IMAGE) and found is None:
             raise Wrong("admitted without an attestation")
         if self._decide(OTHER_IMAGE):
             raise Wrong("admits another image")
-        return counts
+        return found
 
     def _decide(self, image: ImageRef) -> bool:
         deadline = Deadline.after(60)
@@ -80,28 +124,41 @@ def execute(judge: Judge, seed: int) -> str:
         if OTHER_DIGEST.hex not in json.dumps(statement):
             judge.counts(signed(text_of(rng, statement), "test-cluster"), decide=True)
         return "signed"
-    bundle = _mutant(rng)
-    if not judge.counts(bundle, decide=seed % 8 == 0):
+    good = rng.choice(_GOODS)
+    bundle = _mutant(rng, good)
+    found = judge.counts(bundle, decide=seed % 8 == 0)
+    if found is None:
         return "refused"
-    if reason := _why_not(bundle):
+    if reason := _why_not(bundle, good) or _how_else(found, judge.read(good.data)):
         raise Wrong(f"counts, although {reason}")
     return "counts"
 
 
-def _mutant(rng: Random) -> bytes:
+def _mutant(rng: Random, good: _Good) -> bytes:
     chance = rng.random()
     if chance < 0.1:
-        return damaged(rng, _GOOD)
-    document = mutated(rng, _DOCUMENT, _TEXTS)
+        return damaged(rng, good.data)
+    document = mutated(rng, good.document, _TEXTS)
     if chance < 0.3:  # inside the payload, which stays well-formed
-        inner = text_of(rng, mutated(rng, _STATEMENT, _TEXTS))
-        document = json.loads(_GOOD)
+        inner = text_of(rng, mutated(rng, good.statement, _TEXTS))
+        document = json.loads(good.data)
         document["dsseEnvelope"]["payload"] = base64.b64encode(inner).decode()
     text = text_of(rng, document)
     return with_duplicate(rng, text) if chance > 0.95 else text
 
 
-def _why_not(bundle: bytes) -> str:
+def _how_else(found: Attestation, good: Attestation | None) -> str:
+    """How it counts for something else than the bundle it was: its time may be gone, if it was proven."""
+    if good is None:
+        return "what it was made of does not"
+    for what in ("statement", "key_id", "owner", "certified", "signed"):
+        is_gone = what == "signed" and found.signed is None and found.certified is None
+        if getattr(found, what) != getattr(good, what) and not is_gone:
+            return f"its {what} is another"
+    return ""
+
+
+def _why_not(bundle: bytes, seed: _Good) -> str:
     """Why this bundle must not count, read by other code than the verifier's."""
     pairs: list[str] = []
 
@@ -112,8 +169,8 @@ def _why_not(bundle: bytes) -> str:
         return dict(members)
 
     envelope = json.loads(bundle, object_pairs_hook=unique)["dsseEnvelope"]
-    good = _DOCUMENT["dsseEnvelope"]
-    if _raw(envelope["payload"]) != _PAYLOAD:
+    good = seed.document["dsseEnvelope"]
+    if _raw(envelope["payload"]) != seed.payload:
         return "its payload is another"
     if envelope["payloadType"] != good["payloadType"]:
         return "its payload type is another"

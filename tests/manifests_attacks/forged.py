@@ -67,6 +67,28 @@ def _hpa(**changes: Any) -> Any:
 
 ROWS: tuple[Attack, ...] = (
     forged("ConfigMap that mixes A and B", _mixed),
+    altered(
+        "ConfigMap",
+        "settings",
+        "the whole of B's beside A",
+        lambda document: document.update(data={"colour": "red"}),
+        expected=ADMITTED,
+        why="each object alone is as an admitted release says; the applier takes it back",
+    ),
+    forged(
+        "Service that only B has, beside A",
+        lambda find: _in(
+            find,
+            an(
+                "v1",
+                "Service",
+                "other",
+                spec={"selector": {"app": "other"}, "ports": [{"port": 80}]},
+            ),
+        ),
+        expected=ADMITTED,
+        why="the same, and no applier of A knows it: revoke B",
+    ),
     # The gate is shown it as v2, where it is the one that was released.
     forged("HorizontalPodAutoscaler in another version", _hpa(), at_api=ADMITTED),
     forged("HorizontalPodAutoscaler in another version, larger", _hpa(maxReplicas=3000)),

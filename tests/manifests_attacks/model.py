@@ -230,8 +230,10 @@ _WRITTEN = ("name", "namespace", "labels", "annotations", "finalizers", "ownerRe
 
 
 def written(document: Object) -> dict[str, Any]:
-    """The metadata that a client writes; empty maps and lists are none."""
+    """The metadata that a client writes; empty maps and lists are none. Raises `Refused`."""
     metadata = document["metadata"]
+    for name in ("labels", "annotations"):
+        _value(metadata.get(name) or {}, "{text}")
     return {name: copy.deepcopy(metadata[name]) for name in _WRITTEN if metadata.get(name)}
 
 

@@ -12,7 +12,7 @@ from stagepass.clock import format_time
 from stagepass.decision import Answer, Code, Decision
 from stagepass.policy.cases import CasesError, PolicyCase, codes_of, read_cases
 from stagepass.policy.model import PolicySet
-from stagepass.policy.revocations import Revocations
+from stagepass.policy.revocations import Revocations, Revoked
 from tests.core.objects import containers, pod
 from tests.policy_tools.full import full_set
 from tests.world import (
@@ -222,7 +222,7 @@ def test_an_object_that_cannot_be_read_is_undetermined() -> None:
 def test_a_revoked_key_counts_for_nothing_here_as_well() -> None:
     policy = full_set()
     key_id = policy.attestors["ci"].keys[0].public.id
-    listed = Revocations(1, NOW + DAY, deny_when_expired=True, keys={key_id: "stolen"})
+    listed = Revocations(1, NOW + DAY, deny_when_expired=True, keys={key_id: Revoked("stolen")})
     (case,) = read(CASE)
 
     assert Code.REVOKED in codes_of(case.judge(replace(policy, revocations=listed)))

@@ -10,23 +10,22 @@ import pytest
 
 from stagepass.policy import diff as sets
 from stagepass.policy import diff_pipelines as parts
+from stagepass.policy.attestors import Attestor, Key
 from stagepass.policy.diff import diff
 from stagepass.policy.diff_rules import Effect, Table
 from stagepass.policy.diff_source import SOURCE
 from stagepass.policy.model import (
     ApprovalRequirement,
     AttestationRequirement,
-    Attestor,
     Baseline,
     BreakGlassRule,
     Edge,
     Exemption,
-    Key,
     Pipeline,
     PolicySet,
     Stage,
 )
-from stagepass.policy.revocations import Revocations
+from stagepass.policy.revocations import Revocations, Revoked
 from stagepass.policy.source import Source
 from tests.policy_tools.changes import NEED, STAGE, STRANGER, TABLE, Line
 from tests.policy_tools.full import full_set
@@ -153,6 +152,29 @@ class TestRevocations:
         assert self.effects(self.LIST, None) == [
             ("looser", "revocations", "are no longer in force")
         ]
+
+    @pytest.mark.parametrize(
+        ("since", "earlier", "effect"),
+        [(NOW, NOW - DAY, "stricter"), (NOW, None, "stricter"), (None, NOW, "looser")],
+    )
+    def test_since_when_a_signer_is_not_believed_is_a_change(
+        self, since: datetime | None, earlier: datetime | None, effect: str
+    ) -> None:
+        for member, signer, name in (
+            ("keys", "abc", "abc"),
+            ("identities", ("me", "https://x"), "me of https://x"),
+        ):
+            lists: list[dict[str, Any]] = [
+                {member: {signer: Revoked("stolen", at)}} for at in (since, earlier)
+            ]
+            one, two = (replace(self.LIST, **listed) for listed in lists)
+            ((found, where, message),) = self.effects(one, two)
+
+            assert (found, where) == (effect, "revocations")
+            assert message.startswith(f"revoked {member}: {name}: compromisedSince is ")
+            assert self.effects(one, replace(self.LIST)) == [
+                ("looser", "revocations", f"revoked {member}: {name} is gone")
+            ]
 
     @pytest.mark.parametrize("member", ["artifacts", "attestations", "keys"])
     def test_one_more_entry_is_stricter(self, member: str) -> None:

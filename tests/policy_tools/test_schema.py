@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from stagepass.cli.main import run
+from stagepass.identity import CLAIMS
 from stagepass.policy.fields import KINDS
 from stagepass.policy.jsonschema import policy_schema
 from stagepass.policy.load import PolicyError, load
@@ -40,6 +41,50 @@ CUSTOM: dict[str, Any] = {
         {"group": "tekton.dev", "kind": "Task", "images": ["spec.steps[*].image"]},
     ],
 }
+IDENTITIES = {
+    "apiVersion": "stagepass.dev/v1",
+    "kind": "Attestors",
+    "trustRoots": [{"name": "public-good", "file": "trust/root.json", "sha256": "0" * 64}],
+    "attestors": {
+        "release": {
+            "identities": [
+                {
+                    "issuer": "https://token.actions.githubusercontent.com",
+                    "subject": "https://github.com/acme/shop/.github/workflows/*@refs/heads/main",
+                    "owner": "ci",
+                    "trustRoots": ["public-good"],
+                    "claims": dict.fromkeys(CLAIMS, "x*"),
+                    "allowWide": "whoever may push there may release",
+                    "clusters": ["test"],
+                    "validFrom": "2026-01-01T00:00:00Z",
+                    "validUntil": "2027-06-01T00:00:00Z",
+                }
+            ]
+        }
+    },
+}
+ROOTS_ALONE = {name: value for name, value in IDENTITIES.items() if name != "attestors"}
+_IDENTITY = "attestors.release.identities.0"
+MISSHAPEN: list[tuple[str, Any]] = [
+    ("trustRoots", []),
+    ("trustRoots.0.sha256", DROP),
+    ("trustRoots.0.sha256", "0" * 63),
+    ("trustRoots.0.sha256", "A" * 64),
+    ("trustRoots.0.url", "https://example.com"),
+    ("attestors.release", {}),
+    ("attestors.release.identities", []),
+    (f"{_IDENTITY}.issuer", "token.actions.githubusercontent.com"),
+    (f"{_IDENTITY}.issuer", "https://*.example.com"),
+    (f"{_IDENTITY}.subject", DROP),
+    (f"{_IDENTITY}.subject", "a***"),
+    (f"{_IDENTITY}.subject", "a" * 1025),
+    (f"{_IDENTITY}.owner", DROP),
+    (f"{_IDENTITY}.trustRoots", []),
+    (f"{_IDENTITY}.claims", {}),
+    (f"{_IDENTITY}.claims.actor", "someone"),
+    (f"{_IDENTITY}.claims.ref", ""),
+    (f"{_IDENTITY}.subjectRegExp", ".*"),
+]
 SHIPPED = sorted((ROOT / "policies").glob("**/*.yaml"))
 STAGE = "stages.2"
 ATTESTATION = f"{STAGE}.requires.0.attestation"
@@ -49,6 +94,7 @@ REFUSED: list[tuple[int, str, Any]] = [
     (0, "kind", "Attestor"),
     (0, "kind", DROP),
     (0, "attestors", {}),
+    (0, "attestors", DROP),
     (0, "attestors.ci", {"keys": []}),
     (0, "attestors.ci.key", []),
     (0, "attestors.ci.keys.0.owner", DROP),
@@ -155,7 +201,8 @@ def test_the_example_of_the_documentation_is_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    "document", [*full_documents(), REVOCATIONS, CUSTOM, *yaml.safe_load_all(POLICY)]
+    "document",
+    [*full_documents(), REVOCATIONS, CUSTOM, IDENTITIES, ROOTS_ALONE, *yaml.safe_load_all(POLICY)],
 )
 def test_every_field_of_every_kind_is_taken(document: dict[str, Any]) -> None:
     assert takes(document)
@@ -165,9 +212,29 @@ def test_the_full_set_has_every_field() -> None:
     """Else the tests above would say less than they seem to."""
     written = set(re.findall(r"[\w.-]+(?=:)", FULL)) | set(REVOCATIONS)
     written |= {name for resource in CUSTOM["resources"] for name in resource} | set(CUSTOM)
+    written |= set(re.findall(r'"(\w+)":', json.dumps(IDENTITIES)))
     known = {name for reader in KINDS.values() for name in _names(reader)}
 
     assert known - written == set()
+
+
+@pytest.mark.parametrize(("path", "value"), MISSHAPEN)
+def test_a_misshapen_identity_is_refused_by_the_schema_and_by_the_loader(
+    path: str, value: Any
+) -> None:
+    document = changed(IDENTITIES, {path: value})
+
+    assert not takes(document)
+    new = problems_of(document) - problems_of(IDENTITIES)
+    here = re.sub(r"\.(\d+)", r"[\1]", path)
+    assert any(where in here or here in where for where, _ in new)
+
+
+def problems_of(document: dict[str, Any]) -> set[tuple[str, str]]:
+    with pytest.raises(PolicyError) as caught:
+        load({"a.yaml": json.dumps(document).encode()}, "")
+    errors = caught.value.errors
+    return {(e.where.removeprefix("a.yaml: "), e.message) for e in errors}
 
 
 def _names(reader: Reader) -> set[str]:

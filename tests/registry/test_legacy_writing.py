@@ -93,6 +93,17 @@ def test_what_lies_there_and_is_no_manifest_is_not_written_over(
         push_attachment(client, image, digest_in(image), bundle_of(image), OTHER, Deadline.after(5))
 
 
+def test_a_certificate_is_not_left_behind(
+    registry: Registry, client: RegistryClient, image: ImageRef
+) -> None:
+    """The layer is the bare envelope, which without its certificate would never count."""
+    keyed = Bundle.parse(bundle_of(image))
+    data = Bundle(keyed.envelope, "", certificate=b"0").to_bytes()
+    with pytest.raises(AttestationError, match="no room for a certificate"):
+        push_attachment(client, image, digest_in(image), data, OTHER, Deadline.after(5))
+    assert registry.requests == []
+
+
 def test_what_is_no_bundle_is_not_written(
     registry: Registry, client: RegistryClient, image: ImageRef
 ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from stagepass.decision import Code
+from stagepass.digest import Digest
 from stagepass.policy import lint as rules
 from stagepass.policy.fields import KINDS
 from stagepass.policy.lint import lint
@@ -26,6 +27,7 @@ from stagepass.policy.schema import (
 )
 from stagepass.policy.store import load_directory
 from stagepass.signing import PrivateKey
+from tests.keyless.world import root_of
 from tests.repository.sources import ROOT
 from tests.world import NOW
 
@@ -164,13 +166,34 @@ def test_a_reserved_code_is_never_given() -> None:
 
 
 def test_the_example_loads_and_is_clean(tmp_path: Path) -> None:
-    """The example of docs/policy.md is a policy set, without a finding."""
-    (text,) = re.findall(r"^```yaml\n(.*?)^```", _POLICY, re.MULTILINE | re.DOTALL)
-    (tmp_path / "policy.yaml").write_text(text)
-    for name in re.findall(r"file: keys/(\S+)\.pub", text):
-        PrivateKey.generate().write(tmp_path / "keys", name)
+    """The first example of docs/policy.md is a policy set, without a finding."""
+    _write_example(tmp_path)
 
     assert lint(load_directory(tmp_path), now=NOW) == []
+
+
+def test_the_example_of_identities_loads_beside_it(tmp_path: Path) -> None:
+    """Nothing is to be said of it but that the first example has no use for it."""
+    (text,) = _examples()[1:]
+    _write_example(tmp_path)
+    root = root_of()
+    (tmp_path / "trust").mkdir()
+    (tmp_path / "trust" / "public-good.json").write_bytes(root)
+    (digest,) = re.findall(r"sha256: (\w+)", text)
+    (tmp_path / "ci.yaml").write_text(text.replace(digest, Digest.of(root).hex))
+
+    assert [each.rule for each in lint(load_directory(tmp_path), now=NOW)] == ["unused-attestor"]
+
+
+def _examples() -> list[str]:
+    return re.findall(r"^```yaml\n(.*?)^```", _POLICY, re.MULTILINE | re.DOTALL)
+
+
+def _write_example(root: Path) -> None:
+    text = _examples()[0]
+    (root / "policy.yaml").write_text(text)
+    for name in re.findall(r"file: keys/(\S+)\.pub", text):
+        PrivateKey.generate().write(root / "keys", name)
 
 
 def test_every_setting_is_documented_and_no_other() -> None:

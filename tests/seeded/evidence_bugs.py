@@ -56,8 +56,8 @@ SEEDS = (
         "core/test_attestor.py",
         (
             "stagepass/attestor.py",
-            "if envelope.payload_type != PAYLOAD_TYPE:",
-            "if not envelope.payload_type:",
+            "if bundle.envelope.payload_type != PAYLOAD_TYPE:",
+            "if not bundle.envelope.payload_type:",
         ),
     ),
     seed(
@@ -110,7 +110,7 @@ SEEDS = (
         "a key counts after the end of its validity window",
         "core/test_evaluate_passes.py core/test_evaluate_policy.py",
         (
-            "stagepass/policy/model.py",
+            "stagepass/policy/attestors.py",
             "self.valid_until is None or entry < self.valid_until",
             "True",
         ),
@@ -155,8 +155,8 @@ SEEDS = (
         "policy/test_revocations.py",
         (
             "stagepass/policy/revocations.py",
-            "if attestation.key_id in self.keys:",
-            'if attestation.key_id == "":',
+            "if revoked.kills(attestation.signed):",
+            "if False:",
         ),
     ),
     seed(

@@ -23,7 +23,18 @@ from webhook import metrics
 Labels = tuple[tuple[str, str], ...]
 
 _FIELDS = {
-    *("time", "level", "event", "uid", "operation", "object", "cluster", "places", "answer"),
+    *(
+        "time",
+        "level",
+        "event",
+        "uid",
+        "user",
+        "operation",
+        "object",
+        "cluster",
+        "places",
+        "answer",
+    ),
     *(
         "enforcement",
         "allowed",
@@ -223,6 +234,7 @@ def test_the_line_of_a_decision_has_the_documented_fields(shared: Server) -> Non
         "level": "info",
         "event": "decision",
         "uid": "log-1",
+        "user": "alice",
         "operation": "CREATE",
         "object": "/Pod/shop/web",
         "cluster": "staging",
