@@ -11,11 +11,23 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import applier, cold, manifests, memory, report, start, storm, turns, verify, warm
+from bench import (
+    applier,
+    cold,
+    keyless,
+    manifests,
+    memory,
+    report,
+    start,
+    storm,
+    turns,
+    verify,
+    warm,
+)
 from bench.figures import Section
 
 _QUICK = ("warm", "cold", "start", "storm", "turns", "manifests")
-_SECTIONS = (*_QUICK, "memory", "verify", "applier")
+_SECTIONS = (*_QUICK, "keyless", "memory", "verify", "applier")
 
 
 def _measures(*, quick: bool, long: bool) -> dict[str, Callable[[Path], Section]]:
@@ -26,6 +38,7 @@ def _measures(*, quick: bool, long: bool) -> dict[str, Callable[[Path], Section]
         "storm": partial(storm.measure, quick=quick),
         "turns": partial(turns.measure, quick=quick),
         "manifests": partial(manifests.measure, quick=quick),
+        "keyless": partial(keyless.measure, quick=quick),
         "memory": partial(memory.measure, quick=quick, long=long),
         "verify": partial(verify.measure, quick=quick),
         "applier": partial(applier.measure, quick=quick),
