@@ -19,6 +19,7 @@ from stagepass.settings import (
     credentials,
     directory,
     evidence_names,
+    flag,
     optional_address,
     public_key,
 )
@@ -67,8 +68,8 @@ class Settings:
             gate_namespace=read(environ, "STAGEPASS_GATE_NAMESPACE", str, "stagepass-system"),
             state_directory=read(environ, "STAGEPASS_STATE_DIR", _present, "/var/lib/stagepass"),
             git_credentials=read(environ, "STAGEPASS_GIT_CREDENTIALS", directory, ""),
-            allow_file=read(environ, "STAGEPASS_GIT_ALLOW_FILE", _flag, "no"),
-            mirror=read(environ, "STAGEPASS_MIRROR", _flag, "no"),
+            allow_file=read(environ, "STAGEPASS_GIT_ALLOW_FILE", flag, "no"),
+            mirror=read(environ, "STAGEPASS_MIRROR", flag, "no"),
             kubectl=read(environ, "STAGEPASS_KUBECTL", _program, "kubectl"),
             metrics_bind=read(environ, "STAGEPASS_METRICS_BIND", optional_address, ""),
             pace=Pace(
@@ -124,12 +125,6 @@ def _present(path: str) -> Path:
     if found is None:
         raise InputError("names no directory")
     return found
-
-
-def _flag(text: str) -> bool:
-    if text not in ("yes", "no"):
-        raise InputError(f"{text!r} is neither yes nor no")
-    return text == "yes"
 
 
 def _program(name: str) -> Path:

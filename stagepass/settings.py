@@ -44,6 +44,13 @@ def address(text: str) -> str:
     return text
 
 
+def flag(text: str) -> bool:
+    """`yes` or `no`. Raises `InputError`."""
+    if text not in ("yes", "no"):
+        raise InputError(f"{text!r} is neither yes nor no")
+    return text == "yes"
+
+
 def optional_address(text: str) -> str:
     """The same, or ""."""
     return address(text) if text else ""

@@ -34,6 +34,15 @@ class Signer(Protocol):
         ...
 
     @property
+    def issuers(self) -> tuple[str, ...]:
+        """
+        What its certificate could name as its issuer, the likeliest first; () of a key.
+
+        Known before there is a certificate, which is logged for good.
+        """
+        ...
+
+    @property
     def certified(self) -> Certified | None:
         """What its certificate says, None of a key. Its roots have no names of a policy set."""
         ...
@@ -99,6 +108,11 @@ class PrivateKey:
     def key_id(self) -> str:
         """The id of its public half."""
         return self.public.id
+
+    @property
+    def issuers(self) -> tuple[str, ...]:
+        """Nobody issues anything to a key."""
+        return ()
 
     @property
     def certified(self) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from stagepass import strictjson
 from stagepass.decision import Answer, Code, Decision, Violation
@@ -78,7 +78,8 @@ def inherit(pid: int) -> None:
     for path in (directory / f"{_PREFIX}{pid}{_OLD}", directory / f"{_PREFIX}{pid}"):
         with suppress(OSError):
             for line in path.read_bytes().splitlines(keepends=True):
-                _append(directory, line)
+                if line.endswith(b"\n"):  # it was killed in the middle of another
+                    _append(directory, line)
             path.unlink()
 
 
@@ -92,11 +93,19 @@ def newest() -> bytes:
 def _append(directory: Path, line: bytes) -> None:
     own = directory / f"{_PREFIX}{os.getpid()}"
     with _lock, suppress(OSError):
-        with own.open("ab") as file:
-            file.write(line)
+        with own.open("a+b") as file:
+            file.write(b"\n" + line if _is_torn(file) else line)
             size = file.tell()
         if size > _MAX_FILE:
             own.replace(f"{own}{_OLD}")
+
+
+def _is_torn(file: BinaryIO) -> bool:
+    """Whether a disk that was full cut the last line: glued to it, the next would be lost as well."""
+    if file.tell() == 0:
+        return False
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) != b"\n"
 
 
 def _records(directory: Path | None) -> Iterator[dict[str, Any]]:

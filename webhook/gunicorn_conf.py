@@ -56,7 +56,7 @@ def ssl_context(
 def on_starting(server: Any) -> None:
     """Metrics on a listener of their own, bound before any worker starts. Raises `OSError`."""
     if _settings.metrics_bind:
-        _children.append(start(_settings.metrics_bind, _settings.tls_directory))
+        _children.append(start(_settings.metrics_bind, _settings.tls_directory, _settings.denials))
 
 
 def child_exit(server: Any, worker: Any) -> None:

@@ -1,5 +1,5 @@
 """
-`/metrics` and `/denials` over plain HTTP on an address of its own, in a process of its own.
+`/metrics` over plain HTTP on an address of its own, in a process of its own; `/denials` where it is on.
 
 Not a thread of gunicorn's parent: a fork while that held a lock would give a worker that never runs.
 It ends with its parent, whose end of the pipe on standard input closes.
@@ -21,7 +21,12 @@ from webhook.exposition import render
 _REQUEST_SECONDS = 10.0
 
 
-def start(address: str, tls_directory: Path) -> subprocess.Popen[bytes]:
+_SWITCH = (
+    "off: STAGEPASS_DENIALS=yes at the gate shows them, and whoever reaches this may read them"
+)
+
+
+def start(address: str, tls_directory: Path, has_denials: bool) -> subprocess.Popen[bytes]:
     """The process, for HOST:PORT. Raises `OSError` where that cannot be bound."""
     with _bind(address) as bound:
         command = [
@@ -30,6 +35,7 @@ def start(address: str, tls_directory: Path) -> subprocess.Popen[bytes]:
             "webhook.listener",
             str(bound.fileno()),
             str(tls_directory),
+            *(["denials"] if has_denials else []),
         ]
         return subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[bound.fileno()])
 
@@ -48,19 +54,22 @@ def _bind(address: str) -> socket.socket:
 class _Handler(BaseHTTPRequestHandler):
     timeout = _REQUEST_SECONDS
     tls_directory: Path | None = None
+    has_denials = False
 
     def do_GET(self) -> None:
         """One of the two, and nothing else."""
         path = self.path.partition("?")[0]
         if path == "/metrics":
             self._answer(*render(self.tls_directory))
-        elif path == "/denials":
+        elif path == "/denials" and self.has_denials:
             self._answer(denials.newest(), "application/json")
+        elif path == "/denials":
+            self._answer(f"{_SWITCH}\n".encode(), "text/plain; charset=utf-8", 404)
         else:
             self.send_error(404)
 
-    def _answer(self, text: bytes, content_type: str) -> None:
-        self.send_response(200)
+    def _answer(self, text: bytes, content_type: str, status: int = 200) -> None:
+        self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
@@ -84,9 +93,9 @@ def _start(bound: socket.socket) -> None:
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
 
-def main(descriptor: str, tls_directory: str) -> None:
-    """Serve the bound socket until standard input ends."""
-    _Handler.tls_directory = Path(tls_directory)
+def main(descriptor: str, tls_directory: str, *more: str) -> None:
+    """Serve the bound socket until standard input ends; `denials` as well, if that is among `more`."""
+    _Handler.tls_directory, _Handler.has_denials = Path(tls_directory), "denials" in more
     _start(socket.socket(fileno=int(descriptor)))
     while os.read(0, 1):
         pass

@@ -17,6 +17,7 @@ from stagepass.settings import (
     address,
     credentials,
     directory,
+    flag,
     mirrored_evidence_names,
     optional_address,
     public_key,
@@ -29,7 +30,8 @@ _MAX_WORKERS = 64
 class Settings:
     """
     `deadline` in seconds, below the `timeoutSeconds` of the webhook configuration; `policy_poll` in
-    seconds between two looks at the policy files.
+    seconds between two looks at the policy files. `denials`: whether whoever reaches `metrics_bind` may
+    read who was refused what.
     """
 
     cluster: str
@@ -42,6 +44,7 @@ class Settings:
     credentials: Credentials
     bind: str
     metrics_bind: str
+    denials: bool
     tls_directory: Path
     workers: int
     deadline: float
@@ -61,6 +64,7 @@ class Settings:
             credentials=read(environ, "DOCKER_CONFIG", credentials, ""),
             bind=read(environ, "STAGEPASS_BIND", address, "0.0.0.0:8443"),  # a Pod's own Service
             metrics_bind=read(environ, "STAGEPASS_METRICS_BIND", optional_address, ""),
+            denials=read(environ, "STAGEPASS_DENIALS", flag, "no"),
             tls_directory=read(environ, "STAGEPASS_TLS_DIR", Path, "/etc/stagepass/tls"),
             workers=int(
                 read(

@@ -146,7 +146,14 @@ def _run(
     into: Path | None,
     output: str,
 ) -> int:
-    translate([node for path in files for node in read(str(path), _text(path))], draft)
+    documents = [node for path in files for node in read(str(path), _text(path))]
+    if not documents:
+        raise InputError(
+            "holds no policy: it is empty, or an empty list",
+            where=", ".join(map(str, files)),
+            hint="look whether the export went through, and from the right cluster or project",
+        )
+    translate(documents, draft)
     written = draft.files()
     errors = _load_errors(written)
     if into is not None:

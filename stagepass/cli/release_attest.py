@@ -71,7 +71,7 @@ def attest(
     policy = options.load_policy(policy_directory) if policy_directory else None
     signer, moment = chosen.open(), options.current_time(now)
     if policy and (why := _refusal(policy, release, signer, moment)):
-        return _denied(release, why, signer).show(str(directory), output)
+        return _denied(release, why, Standing(policy, signer)).show(str(directory), output)
     where = repository or default_repository(policy, release.pipeline, release.stage)
     if "registry" in evidence:
         required(where)
@@ -84,7 +84,7 @@ def attest(
         old = signed_before(signer.ring, sources, where, about["artifact"], payload, deadline)
         bundle = old or seal(payload, signer, list(about.values()), where=RELEASE)
         if policy and (why := _refusal(policy, release, signer, moment, bundle)):
-            return _denied(release, why, signer).show(str(directory), output)
+            return _denied(release, why, Standing(policy, signer)).show(str(directory), output)
         stored: list[str] = []
         for name, source in zip(evidence, sources, strict=True):
             if old is None or not holds(source, where, release.statement, bundle):
@@ -100,7 +100,9 @@ def _refusal(
     """Why the policy does not count this signer; with the `bundle`, as the set itself sees that."""
     who, statement = Standing(policy, signer), release.statement
     if why := may_attest(policy, statement, who.key_id, now, who.certified, who.signed):
-        return f"{who.name}: {why}{who.wanted(_signers(policy, release))}" if who.certified else why
+        return (
+            f"{who.name}: {why}{who.wanted(_signers(policy, release))}" if signer.issuers else why
+        )
     if bundle is None or who.certified is None:
         return ""
     artifact = subjects(statement)["artifact"]
@@ -118,8 +120,8 @@ def _signers(policy: PolicySet, release: Release) -> tuple[str, ...]:
     return next((stage.release.signers for stage in stages if stage.release is not None), ())
 
 
-def _denied(release: Release, why: str, signer: Signer) -> Answered:
-    refused = Rejection(Code.SIGNER_UNKNOWN, why, RELEASE, signer.key_id)
+def _denied(release: Release, why: str, who: Standing) -> Answered:
+    refused = Rejection(Code.SIGNER_UNKNOWN, why, RELEASE, who.key_id or who.name)
     return Answered(Answer.DENIED, release, rejections=[refused])
 
 

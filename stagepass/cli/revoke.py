@@ -10,18 +10,19 @@ import click
 
 from stagepass import wholefile
 from stagepass.attesting import seal
-from stagepass.attestor import KeyRing, PublicKey
+from stagepass.attestor import PublicKey
 from stagepass.bundle import MAX_BYTES
 from stagepass.cli import options
 from stagepass.cli.files import content
 from stagepass.cli.policy_stranded import stranded
 from stagepass.cli.report import printable
+from stagepass.cli.revocation_file import existing
 from stagepass.cli.signer import Chosen, signing
 from stagepass.digest import Digest
 from stagepass.errors import InputError
 from stagepass.policy.identity_forms import parse_issuer
 from stagepass.policy.model import PolicySet
-from stagepass.policy.revoking import misses
+from stagepass.policy.revoking import everybody, misnamed, misses
 from stagepass.policy.store import load_files, read_directory
 from stagepass.policy.trust import in_force, verified_list
 from stagepass.predicates.members import REVOCATION_LIST
@@ -112,10 +113,11 @@ def revoke(
     Write the next revocation list into FILE, which a `kind: Revocations` of the policy set names.
 
     What FILE holds already stays in it, with the sequence one higher; with nothing to add, the list is
-    renewed. FILE must be signed by this key, or by a --signer: whoever merges a commit could else take
-    entries out. A revoked key or identity kills everything it ever signed, but for what a time stamp or
-    log of the set's trust roots proves to be from before --compromised-since: sign again first what is
-    to stay. Of two entries for one signer the stricter counts.
+    renewed. FILE must be signed by this key, by a --signer, or with --policy by whom the set lets revoke:
+    whoever merges a commit could else take entries out. A revoked key or identity kills everything it
+    ever signed, but for what a time stamp or log of the set's trust roots proves to be from before
+    --compromised-since: sign again first what is to stay. Of two entries for one signer the stricter
+    counts.
 
     With --policy, an entry that no key or identity of the set could be is warned of, and one that takes
     away a part of what a pattern of the policy lets in. With --running, what runs is judged with the list
@@ -125,13 +127,13 @@ def revoke(
     if None in (policy_directory, cluster) and running is not None:
         raise click.UsageError("--running needs --policy, and --cluster: the one it runs in")
     moment = options.current_time(now)
-    _check_signers(bool(public_key), bool(identity), issuer, compromised_since, moment)
+    _check_signers(bool(public_key), identity, issuer, compromised_since, moment)
     signer = chosen.open()
     new = [*_digests("artifact", artifact, reason), *_digests("attestation", attestation, reason)]
     who = [("key", _public(path).id, "") for path in public_key]
     who += [("identity", subject, issuer or "") for subject in identity]
     new += [Entry(kind, v, _stated(reason), i, compromised_since) for kind, v, i in who]
-    before = _existing(file, signer.ring.also(map(_public, signers)))
+    before = existing(file, signer.ring.also(map(_public, signers)), policy_directory)
     listed = RevocationList.of(
         before.sequence + 1 if before else 1,
         moment,
@@ -139,10 +141,14 @@ def revoke(
         tuple(dict.fromkeys((*(before.entries if before else ()), *new))),
     )
     bundle = _signed(listed, signer)
-    if policy_directory is not None:
+    doubts = list(everybody(new))
+    if policy_directory is None:
+        doubts += misnamed(new)
+    else:
         with_list, without = _sets(policy_directory, file, bundle, before, listed)
-        for doubt in misses(with_list, new):
-            click.secho(f"warning: {printable(doubt)}", err=True, fg="yellow")
+        doubts += misses(with_list, new)
+    for doubt in doubts:
+        click.secho(f"warning: {printable(doubt)}", err=True, fg="yellow")
     if policy_directory is not None and running is not None and cluster is not None:
         sources = options.sources(evidence, offline=offline, hosts=with_list.hosts())
         stranded(without, with_list, sources, running, cluster, moment).show()
@@ -159,17 +165,19 @@ def revoke(
 
 def _check_signers(
     has_key: bool,
-    has_identity: bool,
+    identities: tuple[str, ...],
     issuer: str | None,
     since: datetime | None,
     moment: datetime,
 ) -> None:
     """Raises `click.UsageError` or `InputError` for an option that would say nothing, or another thing."""
+    if not all(subject.strip() for subject in identities):
+        raise click.UsageError("--identity is blank: it would revoke nobody")
     if issuer is not None:
         parse_issuer(issuer)
-        if not has_identity:
+        if not identities:
             raise click.UsageError("--issuer goes with --identity")
-    if since is not None and not (has_key or has_identity):
+    if since is not None and not (has_key or identities):
         raise click.UsageError("--compromised-since goes with --public-key or --identity")
     if since is not None and since > moment:
         raise click.UsageError("--compromised-since is ahead of now: a planned end is validUntil")
@@ -216,16 +224,6 @@ def _sets(
     return new, replace(new, revocations=old)
 
 
-def _existing(file: Path, ring: KeyRing) -> RevocationList | None:
-    if not file.exists():
-        return None
-    try:
-        return verified_list(content(file, MAX_BYTES), ring)[0]
-    except InputError as error:
-        hint = "give the key that signed it with --signer, or bring the file back from Git"
-        raise InputError(error.message, where=str(file), hint=hint) from error
-
-
 def _digests(kind: str, values: tuple[str, ...], reason: str | None) -> list[Entry]:
     return [Entry(kind, Digest.parse(value).hex, _stated(reason)) for value in values]
 
@@ -238,6 +236,6 @@ def _public(path: Path) -> PublicKey:
 
 
 def _stated(reason: str | None) -> str:
-    if not reason:
+    if reason is None or not reason.strip():
         raise InputError("--reason is missing: whoever is refused wants to know")
     return reason

@@ -22,9 +22,20 @@ class Standing:
     signer: Signer
 
     @property
+    def is_foreign(self) -> bool:
+        """
+        Whether the set names no issuer that its certificate could have: no certificate is asked for then.
+
+        That would be logged for good, with its subject, and count for nothing.
+        """
+        entries = (key.public for each in self.policy.attestors.values() for key in each.keys)
+        named = {public.issuer for public in entries if isinstance(public, Identity)}
+        return bool(self.signer.issuers) and named.isdisjoint(self.signer.issuers)
+
+    @property
     def key_id(self) -> str:
-        """As the set may know it."""
-        return self.signer.key_id
+        """As the set may know it; "" of one that is foreign to it."""
+        return "" if self.is_foreign else self.signer.key_id
 
     @property
     def certified(self) -> Certified | None:
@@ -33,13 +44,13 @@ class Standing:
 
         That one does is known only of the finished bundle: `refusal` asks.
         """
-        said = self.signer.certified
+        said = None if self.is_foreign else self.signer.certified
         return None if said is None else replace(said, roots=frozenset(self.policy.trust_roots))
 
     @property
     def signed(self) -> Span | None:
         """When it is to be signed: any moment of the certificate's life, as the gate takes it."""
-        return self.signer.signed
+        return None if self.is_foreign else self.signer.signed
 
     def said(self, statement: Statement) -> Attestation | None:
         """As if it had signed that; None where no entry of the set is of it."""
@@ -51,16 +62,19 @@ class Standing:
     @property
     def name(self) -> str:
         """For people."""
+        if self.is_foreign:
+            return f"a token of issuer {self.signer.issuers[0]!r}"
         said = self.signer.certified
         return "this key" if said is None else f"{said.subject!r} of issuer {said.issuer!r}"
 
     def wanted(self, attestors: Iterable[str]) -> str:
         """What an identity would have to be, as the end of a sentence; nothing to say of a key."""
-        signed = self.signed
-        if self.signer.certified is None or signed is None:
+        if not self.signer.issuers:
             return ""
-        by = (self.key_id, self.certified)
-        if any(self.policy.attestors[name].entries(*by) for name in attestors):
+        signed, by = self.signed, (self.key_id, self.certified)
+        if signed is not None and any(
+            self.policy.attestors[name].entries(*by) for name in attestors
+        ):
             life = f"{format_time(signed.earliest)} to {format_time(signed.latest)}"
             return (
                 f": its entry is revoked, of another cluster, or not valid all the time from {life}"

@@ -68,7 +68,9 @@ def update(
     naming = Naming.of(file, policy_directory)
     before = content(file, MAX_BYTES) if file.exists() else None
     try:
-        data = roots.fetch(url, [roots.TRUSTED_ROOT], tuf_state(), root)[roots.TRUSTED_ROOT]
+        (data,) = roots.fetch(
+            url, [roots.TRUSTED_ROOT], tuf_state(), root, str(root_file or "")
+        ).values()
     except roots.Untrusted as error:
         click.secho(f"refused: {error}", err=True, fg="red")
         return _DENIED

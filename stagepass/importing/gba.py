@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from stagepass.errors import InputError
 from stagepass.importing.common import Node, Report, Untranslatable, kept
 from stagepass.importing.draft import SIGNATURE, Draft, Need, Rule, never
 from stagepass.importing.patterns import EVERY, Images, of_whitelist
@@ -42,9 +43,15 @@ def translate(documents: Sequence[Node], draft: Draft) -> None:
                 draft.report.left_out(error)
         elif document not in policies:
             raise document.error("is neither a policy nor an attestor of Binary Authorization")
-    if len(policies) != 1:
-        found = policies[1] if policies else Node(None, documents[0].file if documents else "-", 1)
-        raise found.error(f"is the place of {len(policies)} policies; one is wanted")
+    if not policies:
+        files = ", ".join(dict.fromkeys(document.file for document in documents))
+        raise InputError(
+            "no policy of Binary Authorization is among these",
+            where=files,
+            hint="give what prints: gcloud container binauthz policy export",
+        )
+    if len(policies) > 1:
+        raise policies[1].error("is a second policy; give one")
     _Policy(policies[0], draft, attestors).translate()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from stagepass.importing.common import Node, Report, Untranslatable, kept
 from stagepass.importing.draft import Draft
 from stagepass.importing.signers import Identity, Signer
-from stagepass.importing.subjects import literal, of_regexp
+from stagepass.importing.subjects import MOST, literal, of_regexp
 
 
 def certified(keyless: Node, root: str, draft: Draft) -> Signer:
@@ -60,7 +60,7 @@ def _told(node: Node, name: str, report: Report) -> tuple[str, ...]:
         raise Untranslatable(node, f"any {name} would do", f"write which {name} it must be")
     found = literal(pattern.text()) if name == "issuer" else of_regexp(pattern.text())
     if found is None:
-        form = "one literal text" if name == "issuer" else "a glob"
+        form = "one literal text" if name == "issuer" else f"a glob, nor {MOST} of them at most"
         raise Untranslatable(
             pattern,
             f"this regular expression is not {form}",

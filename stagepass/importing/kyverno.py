@@ -51,7 +51,12 @@ class _Policy:
 
     def translate(self) -> None:
         """Each entry of each rule's `verifyImages`; other rules are listed."""
-        for rule in self._spec.each("rules"):
+        rules = self._spec.each("rules")
+        if not rules:
+            self._report.left_out(
+                Untranslatable(self._spec, "there are no rules", "take the policy out")
+            )
+        for rule in rules:
             entries = rule.each("verifyImages")
             if not entries:
                 self._report.left_out(
@@ -167,6 +172,9 @@ class _Policy:
                 "not all of the attestors that are asked for have a form here",
                 "name who signs, in place of what nothing meets",
             )
+        if not isinstance(wanted, int) or wanted > len(ways):
+            message = f"{wanted} of {len(ways)} attestors are asked for"
+            raise Untranslatable(count or group, message, "ask for as many as are listed")
         if wanted == 1:
             yield from any_of(self._report, group, ways)
             return

@@ -25,7 +25,7 @@ _SHAPE = re.compile(
     r"images\.(?:containers|initContainers|ephemeralContainers)\.map\((?P<image>\w+),"
     r"verify(?P<what>Image|Attestation)Signatures\((?P=image),"
     r"(?:attestations\.(?P<attestation>\w+),)?\[(?P<attestors>attestors\.\w+(?:,attestors\.\w+)*)\]\)\)"
-    r"\.all\((?P<count>\w+),(?P=count)(?P<compared>>|>=|==)(?P<number>\d+)\)",
+    r"\.all\((?P<count>\w+),(?P=count)(?P<compared>>|>=|==)(?P<number>\d{1,9})\)",
     re.ASCII,
 )
 _ACTIONS = {"deny": "enforce", "warn": "warn", "audit": "audit"}
@@ -86,16 +86,24 @@ class _ImagePolicy:
                 name = slug(match["attestation"])
                 predicate_type = self._type(match["attestation"], expression)
             listed = [text.removeprefix("attestors.") for text in match["attestors"].split(",")]
-            ways = [
-                (Need(name, (self._attestor(known, expression),), predicate_type),)
-                for known in dict.fromkeys(listed)
-            ]
+            known = {each: self._attestor(each, expression) for each in dict.fromkeys(listed)}
+            ways = [(Need(name, (known[each],), predicate_type),) for each in listed]
             wanted = int(match["number"]) + (match["compared"] == ">")
+            if match["compared"] == "==" and wanted < len(ways):
+                raise Untranslatable(
+                    expression,
+                    "an image that more have signed is refused there: evidence never takes away here",
+                    "write >= in its place",
+                )
             yield from self._counted(expression, ways, wanted)
 
     def _counted(self, at: Node, ways: Sequence[tuple[Need, ...]], wanted: int) -> Iterator[Need]:
+        """Of as many as are listed: who stands there twice counts twice."""
         if wanted == 0:
             raise Untranslatable(at, "this asks for nothing", "take it out")
+        if wanted > len(ways):
+            message = f"{wanted} are asked for and {len(ways)} listed: this is never so"
+            raise Untranslatable(at, message, "ask for as many as sign")
         if wanted == 1:
             yield from any_of(self._report, at, ways)
             return

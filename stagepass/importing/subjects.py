@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 
 # What stands for something open, and whether ours is exactly that.
 _OPEN = {
@@ -30,6 +31,8 @@ _TOKEN = re.compile(
     r"|(?P<plain>[\w/@:,;=~%#!&' -])",
     re.ASCII,
 )
+MOST = 64
+"""Globs of one expression: alternations multiply, and each of these is an identity to compare."""
 _REPEATED = re.compile(r"[?+*{]")
 
 
@@ -45,7 +48,7 @@ def of_regexp(pattern: str) -> Globs | None:
     """
     A Go regular expression, found anywhere in the text unless `^` and `$` stand around it.
 
-    Ours is always anchored: less than an open one. None for what no glob is.
+    Ours is always anchored: less than an open one. None for what no glob is, nor `MOST` of them.
     """
     exact = pattern.startswith("^") and pattern.endswith("$") and not pattern.endswith("\\$")
     body = pattern[1:] if pattern.startswith("^") else pattern
@@ -64,6 +67,8 @@ def of_regexp(pattern: str) -> Globs | None:
         was_open = bool(token["open"])
         parts.append(part)
         exact, at = exact and is_exact, token.end()
+    if prod(map(len, parts)) > MOST:
+        return None
     texts = tuple(dict.fromkeys("".join(chosen) for chosen in product(*parts)))
     # Ours takes no "@" before one that the pattern writes.
     exact = exact and not any("**" in text.rpartition("@")[0] for text in texts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ _MAX_TOLD = 400  # characters of what a stranger's service answers
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _REFUSALS = range(400, 500)
 _BUSY = {408, 425, 429}
+_OF_REQUESTS = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 def call(work: Callable[[], T], authority: str, seconds: float = SECONDS) -> tuple[T, list[str]]:
@@ -46,7 +48,7 @@ def call(work: Callable[[], T], authority: str, seconds: float = SECONDS) -> tup
 
     # Not to be waited for at exit: who hangs in there has no time limit of its own.
     thread = threading.Thread(target=run, daemon=True)
-    with quiet() as said:
+    with quiet() as said, _same_authorities():
         thread.start()
         thread.join(seconds)
     if failed and isinstance(failed[0], StagepassError):
@@ -75,6 +77,24 @@ def quiet() -> Iterator[list[str]]:
             yield said
     finally:
         root.removeHandler(keeper)
+
+
+@contextmanager
+def _same_authorities() -> Iterator[None]:
+    """
+    Have requests, by which sigstore calls, trust the file SSL_CERT_FILE, as all else here does.
+
+    It reads variables of its own, which win, and else a list that comes with it.
+    """
+    file = os.environ.get("SSL_CERT_FILE")
+    if not file or any(os.environ.get(name) for name in _OF_REQUESTS):
+        yield
+        return
+    os.environ[_OF_REQUESTS[0]] = file
+    try:
+        yield
+    finally:
+        os.environ.pop(_OF_REQUESTS[0], None)
 
 
 def _spoken(error: Exception, authority: str, said: list[str]) -> StagepassError:

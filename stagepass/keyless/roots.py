@@ -35,9 +35,12 @@ class Untrusted(StagepassError):
     """The repository answered, and what it says does not verify: older, expired, wrongly signed, changed."""
 
 
-def fetch(url: str, names: Sequence[str], state: Path, root: bytes | None) -> dict[str, bytes]:
+def fetch(
+    url: str, names: Sequence[str], state: Path, root: bytes | None, root_from: str = ""
+) -> dict[str, bytes]:
     """
-    The targets `names` of the TUF repository at `url`, verified from `root` (its first root.json) on.
+    The targets `names` of the TUF repository at `url`, verified from `root` (its first root.json, which
+    is the file `root_from`) on.
 
     `state` keeps the newest metadata seen, so that none older counts (V93). `root` may be None for the
     instances whose root comes with sigstore. Raises `Untrusted`, `Unavailable`, and `InputError` for
@@ -45,11 +48,11 @@ def fetch(url: str, names: Sequence[str], state: Path, root: bytes | None) -> di
     """
     url = url.rstrip("/")
     _check(url)
-    root = root or _embedded(url)
+    root = _embedded(url) if root is None else root
     directory = state / quote(url, safe="")
     try:
         with _locked(directory):
-            return _fetched(url, names, directory, root)
+            return _fetched(url, names, directory, root, root_from)
     except exceptions.DownloadLengthMismatchError as error:
         raise Untrusted(f"{url}: {error}") from error
     except exceptions.DownloadError as error:
@@ -63,13 +66,16 @@ def fetch(url: str, names: Sequence[str], state: Path, root: bytes | None) -> di
         ) from error
 
 
-def _fetched(url: str, names: Sequence[str], directory: Path, root: bytes) -> dict[str, bytes]:
+def _fetched(
+    url: str, names: Sequence[str], directory: Path, root: bytes, root_from: str
+) -> dict[str, bytes]:
     try:
         updater = Updater(
             str(directory), url, None, f"{url}/targets/", _Fetcher(_SECONDS), bootstrap=root
         )
     except exceptions.RepositoryError as error:
-        raise InputError(f"the root of {url} is none: {_told(error)}") from error
+        message = f"not the root of a TUF repository: {_told(error)}"
+        raise InputError(message, where=root_from or url) from error
     updater.refresh()
     found = {}
     with tempfile.TemporaryDirectory() as scratch:

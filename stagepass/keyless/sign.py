@@ -132,6 +132,11 @@ class Keyless:
         return self.certified.id
 
     @property
+    def issuers(self) -> tuple[str, ...]:
+        """The token's, and every text in it: which claim names the issuer is the authority's choice."""
+        return self._token.federated_issuer, *tokens.texts(self._token)
+
+    @property
     def certified(self) -> Certified:
         """Raises `InputError` where the authority refuses the token, `Unavailable` where it is away."""
         try:

@@ -45,6 +45,21 @@ def read(text: str) -> IdentityToken:
         raise InputError(told(error), where=where) from None
 
 
+def texts(token: IdentityToken) -> list[str]:
+    """Every text among its claims, at any depth."""
+    found: list[str] = []
+    left: list[object] = [jwt.decode(str(token), options={"verify_signature": False})]
+    while left:
+        match left.pop():
+            case str(text):
+                found.append(text)
+            case dict(members):
+                left.extend(members.values())
+            case list(items):
+                left.extend(items)
+    return found
+
+
 def ambient() -> IdentityToken:
     """
     The token that this CI job can get.

@@ -48,20 +48,16 @@ class Builder:
         for name, entry in ((n, e) for d in documents for n, e in d["attestors"].items()):
             if name in self.attestors:
                 self._problems.add(entry["@"], f"the attestor {name!r} is defined twice")
-            keys: list[Key] = []
-            for raw in entry["keys"]:
-                key = self._key(raw)
-                if key and key.public in (other.public for other in keys):
-                    at = raw["@"].member("file")
-                    self._problems.add(at, f"the key stands twice in {name!r}", "write one entry")
-                keys += [key] if key else []
-            for raw in entry["identities"]:
-                key = identities.build(raw)
-                if key and key.public in (other.public for other in keys):
-                    message = f"the identity stands twice in {name!r}"
-                    self._problems.add(raw["@"], message, "write one entry")
-                keys += [key] if key else []
-            self.attestors[name] = Attestor(name, tuple(keys))
+            found = [("key", raw["@"].member("file"), self._key(raw)) for raw in entry["keys"]]
+            found += [("identity", raw["@"], identities.build(raw)) for raw in entry["identities"]]
+            keys: dict[str, Key] = {}
+            for what, at, key in found:
+                if key and key.public.id in keys:
+                    self._problems.add(
+                        at, f"the {what} stands twice in {name!r}", "write one entry"
+                    )
+                keys |= {key.public.id: key} if key else {}
+            self.attestors[name] = Attestor(name, tuple(keys.values()))
         identities.check_owners()
 
     def pipeline(self, document: Document) -> Pipeline:

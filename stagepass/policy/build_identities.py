@@ -165,33 +165,39 @@ class Identities:
         """
         Report two owners that one certificate could be of: which of them signed would be a guess.
 
-        Of each identity one such other is told.
+        Of each identity at most one such other is told.
         """
-        widened = [self._widened(identity) for _, identity, _ in self._built]
-        sizes = [len(identity.id) for identity in widened]
-        conflicts: dict[int, int] = {}
-        compared = 0
-        for one, other in alike(widened):
-            (first, *_), (second, _, at) = self._built[one], self._built[other]
-            if other in conflicts or first.owner == second.owner:
-                continue
-            compared += sizes[one] + sizes[other]
-            if compared > _MAX_COMPARED:
-                self.problems.add(
-                    at,
-                    "too many identities are too much alike to tell whether their owners are told apart",
-                    "write more of each out: one segment, the end, or a claim that none of them shares",
-                )
-                break
-            if widened[one].overlaps(widened[other]):
-                conflicts[other] = one
-        for other, one in sorted(conflicts.items()):
-            (first, _, where), (second, _, at) = self._built[one], self._built[other]
+        for later, earlier in sorted(self._conflicts().items()):
+            (first, _, where), (second, _, at) = self._built[earlier], self._built[later]
             self.problems.add(
                 at,
                 f"a certificate could be of {second.owner!r} here and of {first.owner!r} ({where})",
                 "give both the same owner, or patterns that exclude each other",
             )
+
+    def _conflicts(self) -> dict[int, int]:
+        """
+        Later place → earlier one. Each is compared up to its first conflict: all of them would be as many
+        as the square.
+        """
+        widened = [self._widened(identity) for _, identity, _ in self._built]
+        sizes = [len(identity.id) for identity in widened]
+        found: dict[int, int] = {}
+        compared = 0
+        for one, others in alike(widened, [key.owner for key, *_ in self._built]):
+            for other in others:
+                compared += sizes[one] + sizes[other]
+                if compared > _MAX_COMPARED:
+                    self.problems.add(
+                        self._built[one][2],
+                        "too many identities are too much alike to tell whether their owners are told apart",
+                        "write more of each out: one segment, the end, or a claim that none of them shares",
+                    )
+                    return found
+                if widened[one].overlaps(widened[other]):
+                    found.setdefault(max(one, other), min(one, other))
+                    break
+        return found
 
     def _widened(self, identity: Identity) -> Identity:
         if identity.roots is None:

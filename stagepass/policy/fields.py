@@ -66,6 +66,13 @@ def _member_path(text: str) -> tuple[str, ...]:
     return tuple(names)
 
 
+def parse_reason(text: str) -> str:
+    """Why, in words. Raises `InputError` for blanks."""
+    if not text.strip():
+        raise InputError(f"{text!r} says nothing", hint="write why")
+    return text
+
+
 def parse_object_path(text: str) -> tuple[str, ...]:
     """`spec.steps[*].image` as the members that lead there, `*` for every item of a list."""
     if not _OBJECT_PATH.fullmatch(text):
@@ -86,6 +93,7 @@ _NAMES = ListOf(Text())
 _NAMESPACES = ListOf(Text(NamespacePattern.parse))
 _NAMED = Field(Mapped({"name": Field(Text())}))
 _DURATION = Text(parse_duration)
+_REASON = Text(parse_reason)
 
 _WINDOW = {
     "clusters": Field(_NAMES, None),
@@ -104,7 +112,7 @@ _IDENTITY = Mapped(
         ),
         "owner": Field(Text()),
         "trustRoots": _ROOTS,
-        "allowWide": Field(Text(), ""),
+        "allowWide": Field(_REASON, ""),
         **_WINDOW,
     }
 )
@@ -178,7 +186,7 @@ _ALLOW = Mapped(
         "kinds": Field(_SCOPED_KINDS, NOT_WRITTEN),
         "pointer": Field(Text(parse_pointer), NOT_WRITTEN),
         "container": Field(Text(parse_allowed_container), NOT_WRITTEN),
-        "reason": Field(Text()),
+        "reason": Field(_REASON),
     }
 )
 _RELEASE = Mapped(
@@ -198,7 +206,7 @@ _STAGE = Mapped(
         ),
         "namespaces": Field(_NAMESPACES),
         "signedBy": Field(_NAMES, ()),
-        "allowShared": Field(Text(), ""),
+        "allowShared": Field(_REASON, ""),
         "after": Field(ListOf(TextOr("stage", _EDGE)), ()),
         "requires": Field(ListOf(OneOf({"attestation": _ATTESTATION, "approval": _APPROVAL})), ()),
         "windows": Field(ListOf(Mapped({"deny": Field(Text()), "timezone": Field(Text())})), ()),
@@ -223,7 +231,7 @@ _EXEMPT = Mapped(
         "namespaces": Field(_NAMESPACES),
         "images": Field(ListOf(Text(ImagePattern.parse))),
         "allowTags": Field(Boolean(), default=False),
-        "reason": Field(Text()),
+        "reason": Field(_REASON),
         "expires": Field(Text(parse_time)),
     }
 )

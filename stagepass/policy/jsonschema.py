@@ -13,7 +13,7 @@ from typing import Any
 
 from stagepass.clock import format_duration, parse_duration, parse_time
 from stagepass.identity import MAX_PATTERN, Glob
-from stagepass.policy.fields import API_VERSION, KINDS, parse_object_path
+from stagepass.policy.fields import API_VERSION, KINDS, parse_object_path, parse_reason
 from stagepass.policy.identity_forms import parse_issuer, parse_sha256
 from stagepass.policy.release_forms import (
     parse_allowed_container,
@@ -49,6 +49,7 @@ _FORMS: Mapping[Callable[[str], Any], Mapping[str, Any]] = {
     parse_duration: {"pattern": "^([0-9]{1,6}[dhms])+$"},
     NamespacePattern.parse: {"pattern": "^[a-z0-9*]([a-z0-9*-]*[a-z0-9*])?$", "maxLength": 63},
     parse_issuer: {"pattern": r"^https?://[^\s*]+$"},
+    parse_reason: {"pattern": r"\S"},
     parse_sha256: {"pattern": "^[0-9a-f]{64}$"},
     Glob.parse: {"pattern": r"^(\*{0,2}[^*])*\*{0,2}$", "maxLength": MAX_PATTERN},
     parse_scoped_kind: {"pattern": "^([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Z][A-Za-z0-9]{0,62}$"},

@@ -13,6 +13,18 @@ GITHUB = "https://token.actions.githubusercontent.com"
 _OR_WHY = "or say why not with allowWide: REASON"
 # What decides whose a subject is: host and first segment of a URL, the domain of an address.
 _URL = re.compile(r"[^:/@]+://(?P<whose>[^/]*/[^/]*)")
+# Below these the first segment is everybody's: how many it takes to say whose.
+_DEEPER = {
+    "https://circleci.com/": 4,  # api/v2/projects/ID
+    "https://g.codefresh.io/": 2,  # build/ID
+    "https://kubernetes.io/": 2,  # namespaces/NAME
+}
+# Anybody gets an address there.
+_PUBLIC_MAIL = {
+    "163.com", "aol.com", "fastmail.com", "gmail.com", "gmx.com", "gmx.de", "gmx.net", "googlemail.com",
+    "hotmail.com", "icloud.com", "live.com", "mail.com", "mail.ru", "me.com", "msn.com", "outlook.com",
+    "proton.me", "protonmail.com", "qq.com", "web.de", "yahoo.com", "yandex.ru",
+}  # fmt: skip
 _WITH_REFS = (GITHUB, "https://gitlab.com")
 
 
@@ -60,10 +72,18 @@ def _is_wide(subject: Glob) -> bool:
     if subject.is_exact:
         return False
     text = subject.text
+    for host, segments in _DEEPER.items():
+        if text.startswith(host):
+            return "*" in "/".join(text.removeprefix(host).split("/")[:segments])
     if found := _URL.match(text):
         return "*" in found["whose"]
     _, at, domain = text.rpartition("@")
     return "*" in domain if at else True
+
+
+def _takes_public_mail(identity: Identity) -> bool:
+    name, _, domain = identity.subject.text.rpartition("@")
+    return "*" in name and domain.lower() in _PUBLIC_MAIL
 
 
 def _takes_any_ref(identity: Identity) -> bool:
@@ -88,8 +108,10 @@ def _is_exact(identity: Identity, claim: str) -> bool:
 
 
 _WIDE = (
-    "takes anybody's host or organisation; write both out, as in https://github.com/ORGANISATION/**"
+    "takes anybody's host or organisation; write both out, as in https://github.com/ORGANISATION/** or"
+    " https://circleci.com/api/v2/projects/PROJECT/**"
 )
+_MAIL = "takes anybody's address at a mail provider; write each address out"
 _ANY_REF = (
     "takes any branch or tag that its stars do, and whoever may push one; write the ref out, bind it with"
     " claims: {ref: ...} or {environment: ...}"
@@ -99,6 +121,7 @@ _ANY_CALLER = (
 )
 _RULES: tuple[tuple[str, Callable[[Identity], bool], str], ...] = (
     ("identity-wide", lambda identity: _is_wide(identity.subject), _WIDE),
+    ("identity-wide", _takes_public_mail, _MAIL),
     ("identity-any-ref", _takes_any_ref, _ANY_REF),
     ("identity-any-caller", _takes_any_caller, _ANY_CALLER),
 )

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import combinations, product
 
-from stagepass.identity import Glob, Identity
+from stagepass.identity import Glob, Identity, Kind
 from stagepass.policy.attestors import Key
 from stagepass.policy.lint_finding import Finding, of_stages
 from stagepass.policy.lint_identities import GITHUB
 from stagepass.policy.model import Pipeline, PolicySet
 
 _REPOSITORY = 5  # parts of https://github.com/ORGANISATION/REPOSITORY between slashes
+_WORKFLOWS = "/.github/workflows/"  # an Enterprise instance has an issuer of its own, and this
 
 
 def shared_places(policy: PolicySet, pipeline: Pipeline) -> Iterator[Finding]:
@@ -44,7 +45,7 @@ def shared_places(policy: PolicySet, pipeline: Pipeline) -> Iterator[Finding]:
 def _shared(policy: PolicySet, first: Iterable[str], second: Iterable[str]) -> str:
     """`'a' and 'b', of https://github.com/acme/shop`: the first such pair, "" where there is none."""
     pairs = (
-        f"{a.owner!r} and {b.owner!r}, of {_place(mine)},"
+        f"{a.owner!r} and {b.owner!r}, of {_place(mine)[0]},"
         for a, b in product(_identities(policy, first), _identities(policy, second))
         if a.owner != b.owner
         and isinstance(mine := a.public, Identity)
@@ -61,17 +62,28 @@ def _identities(policy: PolicySet, attestors: Iterable[str]) -> list[Key]:
 
 def _is_one_place(one: Identity, other: Identity) -> bool:
     """An environment of GitHub or GitLab has its own rules of who may use it."""
-    if one.issuer != other.issuer or not Glob(_place(one)).overlaps(Glob(_place(other))):
+    if len({one.kind, other.kind} - {None}) > 1:
+        return False
+    mine_at, its_at = (Glob("".join(_place(identity))) for identity in (one, other))
+    if one.issuer != other.issuer or not mine_at.overlaps(its_at):
         return False
     mine, its = one.claims.get("environment"), other.claims.get("environment")
     return mine is None or its is None or mine.overlaps(its)
 
 
-def _place(identity: Identity) -> str:
-    """Whoever may write there decides what signs: a repository, a workflow; a person is only themselves."""
+def _place(identity: Identity) -> tuple[str, str]:
+    """
+    Whoever may write there decides what signs: a repository, a workflow; a person is only themselves.
+
+    With it what may follow: a ref, and of a repository its files. Two are one where the patterns overlap.
+    """
     text = identity.subject.text
-    if "://" not in text:
-        return text
-    if identity.issuer == GITHUB:
-        return "/".join(text.split("/")[:_REPOSITORY])
-    return text.rpartition("@")[0] or text
+    if identity.kind not in (Kind.URI, None):
+        return text, ""
+    # The first: a tag may have another, as in package@1.0.
+    path, at, _ = text.partition("@")
+    if identity.issuer == GITHUB or _WORKFLOWS in text:
+        # All before `**` is known; whatever follows may stand in other parts than it seems to.
+        known, crosses, _ = "/".join(path.split("/")[:_REPOSITORY]).partition("**")
+        return (f"{known}**", "") if crosses else (known, "/**")
+    return (path, "@**") if at else (text, "")

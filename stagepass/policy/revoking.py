@@ -10,6 +10,8 @@ from stagepass.policy.model import PolicySet
 from stagepass.policy.revocations import folded
 from stagepass.predicates.revocation import Entry
 
+_WORKFLOW = Glob("https://*/*/*/**@**")
+
 
 def misses(policy: PolicySet, entries: Iterable[Entry]) -> Iterator[str]:
     """In words: what revokes no key or identity of the set, and what a pattern of the set still lets in."""
@@ -21,6 +23,26 @@ def misses(policy: PolicySet, entries: Iterable[Entry]) -> Iterator[str]:
             yield f"no key of the set has the id {entry.value}: by this entry nothing dies"
         elif entry.kind == "identity":
             yield from _missed(entry, identities)
+
+
+def everybody(entries: Iterable[Entry]) -> Iterator[str]:
+    """In words: what is so wide that it can hardly be meant."""
+    for entry in entries:
+        if entry.kind == "identity" and not any(c.isalnum() for c in entry.value):
+            of = f"issuer {entry.issuer!r}" if entry.issuer else "any issuer"
+            yield (f"{entry.value!r} is everybody of {of}: all that certificates ever signed dies")
+
+
+def misnamed(entries: Iterable[Entry]) -> Iterator[str]:
+    """In words: what no certificate is called, as far as its shape tells without a policy."""
+    for entry in entries:
+        value, _ = folded(entry.value, entry.issuer)
+        is_workflow = value.startswith("https://github.com/") or "/.github/workflows/" in value
+        if entry.kind == "identity" and is_workflow and not _WORKFLOW.overlaps(Glob(value)):
+            yield (
+                f"{entry.value!r}: no workflow of GitHub is called so: by this entry nothing dies; write"
+                " https://github.com/ORGANISATION/REPOSITORY/.github/workflows/FILE@REF, or a pattern of it"
+            )
 
 
 def _missed(entry: Entry, identities: Iterable[tuple[Identity, str]]) -> Iterator[str]:

@@ -140,7 +140,11 @@ class ReleaseBook:
         stage: Stage,
         deadline: Deadline,
     ) -> Iterator[Listed]:
-        """One reader of a line at a time: who comes second finds read what the first has read."""
+        """
+        One reader of a line at a time: who comes second finds read what the first has read.
+
+        Raises `Unavailable` past the deadline, after what was judged by then.
+        """
         digest = line_digest(pipeline.name, stage.name)
         deadline.remaining()
         deadline.used = True
@@ -151,9 +155,11 @@ class ReleaseBook:
                 batch = next(batches, None)
             if batch is None:
                 return
-            judged = {Digest.of(c.data): (c, self._judged(line, pipeline, stage, c)) for c in batch}
+            judged, missed = self._judged(line, pipeline, stage, batch, deadline)
             self._keep(source, digest, line, judged, is_first=is_first)
             yield from (each for _, each in judged.values() if isinstance(each, Listed))
+            if missed is not None:
+                raise missed
             is_first = False
 
     def _judged(
@@ -161,11 +167,26 @@ class ReleaseBook:
         line: OrderedDict[Digest, Listed | Rejection],
         pipeline: Pipeline,
         stage: Stage,
-        candidate: Candidate,
-    ) -> Listed | Rejection:
+        batch: Sequence[Candidate],
+        deadline: Deadline,
+    ) -> tuple[dict[Digest, tuple[Candidate, Listed | Rejection]], Unavailable | None]:
+        """
+        What the batch holds, in its order, and the deadline where that left some of it unread.
+
+        What is known takes no time, and one of the rest is read in any case: so whoever asks again
+        comes to the end of it.
+        """
+        candidates = {Digest.of(each.data): each for each in batch}
         with self._lock:
-            kept = line.get(Digest.of(candidate.data))
-        return kept or listed(self._policy, pipeline, stage, candidate)
+            found = {key: line[key] for key in candidates if key in line}
+        new = [key for key in candidates if key not in found]
+        missed: Unavailable | None = None
+        try:
+            for key in deadline.each(new):
+                found[key] = listed(self._policy, pipeline, stage, candidates[key])
+        except Unavailable as error:
+            missed = error
+        return {key: (candidates[key], found[key]) for key in candidates if key in found}, missed
 
     def _keep(
         self,

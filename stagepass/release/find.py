@@ -82,7 +82,7 @@ def claimed(
     for source in sources:
         try:
             for batch in source.candidates(repository, digest, deadline):
-                for candidate in batch:
+                for candidate in deadline.each(batch):
                     if (said := _claim(candidate, digest)) is not None:
                         data = source.blobs.blob(repository, said.objects, deadline)
                         return Release.of(said, data), candidate

@@ -11,6 +11,8 @@ import yaml
 from tests.ci_steps.embed import CI
 
 DOCS = CI.parents[1] / "docs" / "ci"
+CREDENTIAL = "a credential"
+"""Stands for a file that the CI system keeps, out of reach for who writes to the checkout."""
 
 
 def block(page: str, name: str) -> str:
@@ -77,7 +79,7 @@ def _teamcity(text: str) -> dict[str, Any]:
 def _jenkins(text: str) -> dict[str, Any]:
     (call,) = re.findall(r"^ *stagepass (.+)$", text, re.MULTILINE)
     named = dict(re.findall(r"(\w+): ('[^']*'|readFile\([^)]*\)\.trim\(\))", call))
-    variable = dict.fromkeys(re.findall(r"variable: '(STAGEPASS_\w+)'", text), "token")
+    variable = dict.fromkeys(re.findall(r"variable: '(STAGEPASS_\w+)'", text), CREDENTIAL)
     kebab = {re.sub(r"([A-Z])", r"-\1", n).lower(): v.strip("'") for n, v in named.items()}
     return {**kebab, **_named_as_variables(variable)}
 

@@ -141,6 +141,12 @@ def test_a_page_gives_inputs_that_the_step_has(name: str) -> None:
     )
 
 
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_no_page_takes_from_the_checkout_where_the_token_is_sent(name: str) -> None:
+    """Whoever edits that file in a pull request would be sent the token."""
+    assert pages.inputs(name).get("trust-config", pages.CREDENTIAL) == pages.CREDENTIAL
+
+
 def test_the_overview_links_every_page() -> None:
     links = set(re.findall(r"\[\w+\.md\]\((\w+)\.md\)", (pages.DOCS / "README.md").read_text()))
 

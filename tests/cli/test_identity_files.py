@@ -68,6 +68,17 @@ def test_a_release_by_an_identity_that_the_stage_does_not_name_is_not_signed(ci:
     assert not [r for r in ci.server.requests if r.path.endswith("/log/entries")]
 
 
+def test_a_release_by_a_token_of_another_issuer_gets_no_certificate(ci: Keyless) -> None:
+    build(ci)
+    ci.write_policy(issuer="https://gitlab.com")
+    refused = release(ci, "attest", *ci.identity())
+
+    assert refused.code == 1
+    for text in (ISSUER, f"wanted: https://gitlab.com {SUBJECT}"):
+        assert text in refused.out
+    assert not [r for r in ci.server.requests if r.path.endswith("/signingCert")]
+
+
 def test_a_release_by_an_entry_that_ends_within_the_certificate_is_not_signed(ci: Keyless) -> None:
     build(ci)
     ends = datetime.now(UTC) + timedelta(minutes=5)

@@ -102,3 +102,52 @@ def test_a_pattern_is_written_as_it_is(people: Shop) -> None:
     warned(people, "--identity", "*@Example.com", "--issuer", f"{ISSUER}/")
 
     assert listed(people).entries == (Entry("identity", "*@Example.com", "x", f"{ISSUER}/"),)
+
+
+@pytest.mark.parametrize("option", ["--identity", "--reason"])
+@pytest.mark.parametrize("text", ["", " ", "\t\n"])
+def test_what_is_blank_is_no_entry(people: Shop, option: str, text: str) -> None:
+    """It would stand in the list, and revoke nobody."""
+    given = {"--identity": "alice@example.com", "--reason": "x"} | {option: text}
+    result = revoke(people, *(part for pair in given.items() for part in pair))
+
+    assert (result.code, target(people).exists()) == (64, False)
+    assert option in result.err
+
+
+EVERYBODY = "is everybody of any issuer: all that certificates ever signed dies"
+SHORT = "no workflow of GitHub is called so: by this entry nothing dies"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["--identity", "**"], f"'**' {EVERYBODY}"),
+        (["--identity", "**@**"], f"'**@**' {EVERYBODY}"),
+        (
+            ["--identity", "**", "--issuer", ISSUER],
+            f"'**' {EVERYBODY}".replace("any issuer", f"issuer {ISSUER!r}"),
+        ),
+        (["--identity", "https://github.com/acme/shop*"], SHORT),
+        (["--identity", "https://GitHub.com/acme/shop/.github/workflows/release.yml"], SHORT),
+        (["--identity", "https://acme.ghe.com/acme/shop/.github/workflows/r*"], SHORT),
+        (["--identity", "https://github.com/acme/shop/.github/workflows/r.yml@refs/**"], ""),
+        (["--identity", "https://github.com/acme/shop/**"], ""),
+        (["--identity", "https://github.com/**"], ""),
+        (["--identity", "alice@example.com"], ""),
+    ],
+)
+def test_the_shape_alone_tells_some(people: Shop, arguments: list[str], what: str) -> None:
+    """Also where no policy is at hand."""
+    result = revoke(people, *arguments, "--reason", "x")
+    told = [line for line in result.err.splitlines() if line.startswith("warning: ")]
+
+    assert (result.code, target(people).exists()) == (0, True)
+    assert len(told) == bool(what)
+    assert what in "".join(told)
+
+
+def test_everybody_is_warned_of_with_a_policy_as_well(people: Shop) -> None:
+    (message,) = warned(people, "--identity", "**")
+
+    assert EVERYBODY in message

@@ -96,7 +96,7 @@ def test_identities_and_times_are_written(full: Shop) -> None:
             "ahead of now",
         ),
         (["--identity", SUBJECT], "--reason is missing"),
-        (["--identity", "", "--reason", "x"], "would be refused: entries.value is missing"),
+        (["--identity", "", "--reason", "x"], "--identity is blank"),
         (["--identity", f"{SUBJECT}***", "--reason", "x"], "has three stars in a row"),
         (["--identity", SUBJECT, "--issuer", "", "--reason", "x"], "'' is no issuer"),
     ],

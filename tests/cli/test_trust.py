@@ -228,8 +228,19 @@ def test_a_repository_of_ones_own_needs_its_root(shop: Shop, repository: TufRepo
     assert result.code == 64
     assert "--root" in result.err
 
-    (shop.root / "root.json").write_bytes(b"{}")
-    assert update(shop, repository).code == 64
+
+@pytest.mark.parametrize("content", [b"", b"{}"])
+def test_a_root_that_is_none_is_named(
+    shop: Shop, repository: TufRepository, content: bytes
+) -> None:
+    """An empty file as well: it is not as if none had been given."""
+    root = shop.root / "root.json"
+    root.write_bytes(content)
+    result = update(shop, repository)
+
+    assert (result.code, file(shop).exists()) == (64, False)
+    assert result.err.startswith(f"error: {root}: ")
+    assert "nothing is known" not in result.err
 
 
 def test_what_is_signed_and_is_no_trusted_root_is_not_written(

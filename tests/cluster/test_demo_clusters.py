@@ -24,7 +24,8 @@ pytestmark = pytest.mark.cluster
 def demo(directory: Path) -> Iterator[subprocess.Popen[str]]:
     """The demo, piped; what it makes lies below `directory`."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "examples.clusters"],
+        # What is started in the background of a script has Ctrl-C ignored, and hands that on.
+        ["env", "--default-signal=INT", sys.executable, "-m", "examples.clusters"],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "TMPDIR": str(directory)},
         stdin=subprocess.DEVNULL,

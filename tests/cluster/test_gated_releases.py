@@ -47,6 +47,7 @@ class Site:
         self.gate_metrics, self.applier_metrics = _address(), _address()
         self.gate.more = {
             "METRICS_BIND": self.gate_metrics,
+            "DENIALS": "yes",
             "STATE_DIR": str(directory / "gate" / "state"),
         }
         stack.enter_context(self.gate)

@@ -21,9 +21,10 @@ from tests.importing.conftest import EXAMPLES
 
 _PAGE = (Path(__file__).parents[2] / "docs" / "import.md").read_text(encoding="utf-8")
 _HOST = "registry.example.com"
-_COMMANDS = [part.splitlines() for part in _PAGE.split("```")[1].strip().split("\n\n")]
+_SHOWN = _PAGE.split("```")[1].strip().replace(" \\\n   ", "")
+_COMMANDS = [part.splitlines() for part in _SHOWN.split("\n\n")]
 _EXPORTED = {
-    "policy.yaml": "binauthz-policy.yaml",
+    "policy.yaml": "binauthz-default.yaml",
     "built-by-ci.yaml": "binauthz-attestors.yaml",
     "cips.yaml": "cip-keys.yaml",
     "kyverno.yaml": "kyverno-clusterpolicy.yaml",

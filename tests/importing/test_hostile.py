@@ -57,3 +57,34 @@ def test_any_member_may_be_anything(
     capsys.readouterr()
     code = run(["import", system, str(file), *data.draw(st.sampled_from([[], place]))])
     assert code in (0, 1, 64), capsys.readouterr().err
+
+
+@pytest.mark.parametrize("system", _SYSTEMS)
+@pytest.mark.parametrize(
+    "text", ["", "# nothing\n", "---\n", "apiVersion: v1\nkind: List\nitems: []\n"]
+)
+def test_a_source_that_holds_nothing_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], system: str, text: str
+) -> None:
+    """A set that only denies would look like what came of it."""
+    file = tmp_path / "empty.yaml"
+    file.write_text(text)
+    code = run(["import", system, str(file)])
+    said = capsys.readouterr()
+    assert (code, said.out) == (64, "")
+    assert f"{file}: holds no policy" in said.err
+
+
+def test_attestors_without_a_policy_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    file = EXAMPLES / "binauthz-attestors.yaml"
+    code = run(["import", "gba", str(file)])
+    said = capsys.readouterr()
+    assert (code, said.out) == (64, "")
+    assert f"{file}: no policy of Binary Authorization is among these" in said.err
+
+
+def test_two_policies_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    file = str(EXAMPLES / "binauthz-policy.yaml")
+    code = run(["import", "gba", file, file])
+    assert code == 64
+    assert "is a second policy; give one" in capsys.readouterr().err

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.importing.conftest import EXAMPLES, Importer
+from tests.importing.conftest import EXAMPLES, Importer, pem
 
 _RULE, _IMAGE_POLICY = "kyverno-clusterpolicy.yaml", "kyverno-ivp.yaml"
 _EVERY = ("--accept", "every-statement")
@@ -160,10 +160,62 @@ def test_an_image_validating_policy(imported: Importer) -> None:
     assert done.load()
 
 
-@pytest.mark.parametrize("count", ["e >= 0", "e != 1"])
-def test_an_expression_that_asks_for_nothing_is_met_by_nothing(
+@pytest.mark.parametrize(
+    "count", ["e >= 0", "e != 1", "e > 5", "e >= 2", "e == 2", "e == 0", f"e > {'9' * 5000}"]
+)
+def test_an_expression_that_asks_for_nothing_or_too_much_is_met_by_nothing(
     imported: Importer, count: str
 ) -> None:
     done = imported("kyverno", _changed("e > 0", count, _IMAGE_POLICY))
     conditions = [n["attestation"].get("where") for n in done.of_kind("Baseline")[0]["requires"]]
     assert set(conditions) == {"false"}
+
+
+@pytest.mark.parametrize(
+    ("listed", "count", "signers"),
+    [
+        ("ci, qa", "e > 0", [2]),
+        ("ci, qa", "e >= 2", [1, 1]),
+        ("ci, qa", "e == 2", [1, 1]),
+        ("ci, qa", "e == 1", None),  # an image that both signed is refused
+        ("ci, ci", "e == 1", None),  # never so: who signs is counted twice
+        ("ci, ci", "e == 2", [1]),
+        ("ci, ci", "e > 2", None),
+        ("ci, ci, qa", "e >= 2", [1, 1]),
+    ],
+)
+def test_how_many_of_the_attestors(
+    imported: Importer, listed: str, count: str, signers: list[int] | None
+) -> None:
+    text = (EXAMPLES / _IMAGE_POLICY).read_text()
+    head, attestor, rest = text.partition("  - name: ci\n")
+    cosign, attestations, rest = rest.partition("  attestations:\n")
+    other = f"  - name: qa\n{cosign}".replace(cosign.split("\n")[4], pem("qa", 10).split("\n")[1])
+    other = other.replace(cosign.split("\n")[5], pem("qa", 10).split("\n")[2])
+    policy = "".join((head, attestor, cosign, other, attestations, rest))
+    before, _, _ = policy.partition("  validations:\n")
+    names = ", ".join(f"attestors.{name}" for name in listed.split(", "))
+    expression = f"images.containers.map(i, verifyImageSignatures(i, [{names}])).all(e, {count})"
+    done = imported("kyverno", f'{before}  validations: [{{expression: "{expression}"}}]\n')
+    needs = [need["attestation"] for need in done.of_kind("Baseline")[0]["requires"]]
+
+    if signers is None:
+        assert [need["where"] for need in needs] == ["false"]
+        assert "spec.validations[0].expression" in done.told("not-translated")
+    else:
+        assert [len(need["from"]) for need in needs] == signers
+        assert done.load()
+
+
+def test_a_count_that_no_signers_reach_is_met_by_nothing(imported: Importer) -> None:
+    done = imported("kyverno", _changed("- count: 1\n", "- count: 3\n"))
+    conditions = [n["attestation"].get("where") for n in done.of_kind("Baseline")[0]["requires"]]
+    assert "false" in conditions
+
+
+def test_a_policy_without_rules_is_not_all_translated(imported: Importer) -> None:
+    source = (
+        "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: {name: x}\nspec: {rules: []}\n"
+    )
+    done = imported("kyverno", source)
+    assert (done.code, list(done.told("not-translated"))) == (1, ["spec"])

@@ -43,6 +43,11 @@ class TestWide:
             "*@*.example.com",
             "spiffe://**",
             "ci-*",
+            "https://circleci.com/api/v2/projects/**",
+            "https://circleci.com/api/v2/projects/*/pipeline-definitions/1",
+            "https://circleci.com/api/**",
+            "https://g.codefresh.io/build/*",
+            "https://kubernetes.io/namespaces/*/serviceaccounts/builder",
         ],
     )
     def test_a_subject_that_may_be_anybodys(self, subject: str) -> None:
@@ -62,10 +67,21 @@ class TestWide:
             "*@example.com",
             "spiffe://cluster.example/ns/*",
             "carol",
+            "carol@gmail.com",
+            "https://circleci.com/api/v2/projects/c9bdfb5e/pipeline-definitions/*",
+            "https://kubernetes.io/namespaces/ci/serviceaccounts/*",
         ],
     )
     def test_a_subject_that_says_whose_it_is(self, subject: str) -> None:
         assert found("identity-wide", {"subject": subject}) == []
+
+    @pytest.mark.parametrize("subject", ["**@gmail.com", "*@Outlook.com", "carol*@icloud.com"])
+    def test_addresses_that_anybody_gets(self, subject: str) -> None:
+        ((_, message),) = found("identity-wide", {"subject": subject})
+
+        assert message.startswith(
+            f"{subject!r} of 'ci' takes anybody's address at a mail provider;"
+        )
 
 
 CALLED = {"claims": {"repository": "https://github.com/acme/shop"}}
@@ -182,6 +198,13 @@ class TestOnePlace:
         [
             ("https://github.com/acme/shop/a.yml@x", "https://github.com/acme/shop/b.yml@x", True),
             ("https://github.com/acme/*/a.yml@x", "https://github.com/acme/shop/b.yml@x", True),
+            ("https://github.com/acme/**@y", "https://github.com/acme/shop/b.yml@x", True),
+            ("https://github.com/acme/sh**@y", "https://github.com/acme/shop/b.yml@x", True),
+            ("https://github.com/acme/shop**@y", "https://github.com/acme/shop/b.yml@x", True),
+            ("https://github.com/**/a.yml@y", "https://github.com/acme/shop/b.yml@x", True),
+            ("**/a.yml@refs/tags/pkg@*", "https://github.com/acme/shop/b.yml@x", False),
+            ("https://github.com/ac**/a.yml@p@1", "https://github.com/acme/shop/b.yml@x", True),
+            ("https://github.com/acme/t**@y", "https://github.com/acme/shop/b.yml@x", False),
             (
                 "https://github.com/acme/shop/a.yml@x",
                 "https://github.com/acme/shop2/a.yml@x",
@@ -199,12 +222,35 @@ class TestOnePlace:
         [
             ("https://gitlab.example/a/b//ci.yml@x", "https://gitlab.example/a/b//ci.yml@y", True),
             ("https://gitlab.example/a/b//ci.yml@x", "https://gitlab.example/a/b//cd.yml@x", False),
+            ("https://gitlab.example/a/b//ci.yml@x", "https://gitlab.example/a/b//ci.ym**", True),
+            ("https://gitlab.example/a/b//ci.yml@x", "https://gitlab.example/a/b//ci.yml**", True),
+            ("https://gitlab.example/a/**@x", "https://gitlab.example/a/b//ci.yml@y", True),
+            ("https://gitlab.example/b//c.yml@v@1", "https://gitlab.example/b//c.yml@y", True),
             ("bob@example.com", "bob@example.org", False),
         ],
     )
     def test_elsewhere_a_file(self, one: str, other: str, is_one: bool) -> None:
+        push, schedule = ({"claims": {"trigger": name}, **OTHER} for name in ("push", "schedule"))
         found_ = self.said(
-            {**OTHER, "subject": one, "owner": "t"}, {**OTHER, "subject": other, "owner": "s"}
+            {**push, "subject": one, "owner": "t"}, {**schedule, "subject": other, "owner": "s"}
+        )
+
+        assert bool(found_) is is_one
+
+    @pytest.mark.parametrize(
+        ("one", "other", "is_one"),
+        [
+            ("acme/shop/.github/workflows/a.yml@x", "acme/shop/.github/workflows/b.yml@x", True),
+            ("acme/shop/.github/workflows/a.yml@x", "acme/sh**@y", True),
+            ("acme/shop/.github/workflows/a.yml@x", "acme/web/.github/workflows/a.yml@x", False),
+        ],
+    )
+    def test_a_repository_of_github_enterprise(self, one: str, other: str, is_one: bool) -> None:
+        """Its issuer has a name of its own; what a workflow's file is called tells it."""
+        ghe = {"issuer": "https://token.actions.acme.ghe.com"}
+        one_, other_ = (f"https://acme.ghe.com/{path}" for path in (one, other))
+        found_ = self.said(
+            {**ghe, "subject": one_, "owner": "t"}, {**ghe, "subject": other_, "owner": "s"}
         )
 
         assert bool(found_) is is_one

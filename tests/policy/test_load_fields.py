@@ -145,6 +145,8 @@ def test_what_is_not_written_has_its_documented_default() -> None:
             "stages[0].clusters[1]: the cluster 'test' stands twice (write one entry)",
         ),
         ({"pipeline.stages.2.allowShared": ""}, "allowShared: '' is not text"),
+        ({"pipeline.stages.2.allowShared": " "}, "allowShared: ' ' says nothing (write why"),
+        ({"defaults.exempt": [{**EXEMPTION, "reason": "\t"}]}, "reason: '\\t' says nothing"),
         ({"defaults.exempt": [{**EXEMPTION, "reason": ""}]}, "exempt[0].reason: '' is not text"),
         ({"defaults.exempt": [{**EXEMPTION, "images": ["**"]}]}, "'**' does not start with a"),
         ({"defaults.exempt": [{**EXEMPTION, "images": ["*/x"]}]}, "'*/x' does not start with a"),

@@ -12,13 +12,15 @@ from typing import Any
 import pytest
 
 from stagepass.cli.main import run
+from stagepass.review import AdmissionRequest
 from tests.core.objects import review
-from tests.release.samples import CONFIG, altered
+from tests.release.samples import CONFIG, DEPLOYMENT, altered
 from tests.webhook.reviews import create
 from tests.webhook.server import Server, wait_until
 from tests.webhook.shop import Shop
 from tests.webhook.test_manifests import REQUIRED, released
 from tests.webhook.test_metrics_listener import address, fetch, is_listening
+from webhook.denials import inherit, keep, newest
 
 __all__ = ["address"]
 
@@ -32,7 +34,10 @@ def server(tmp_path: Path, shop: Shop, address: str) -> Iterator[Server]:
     shop.write(shop.variant(REQUIRED))
     state = tmp_path / "state"
     state.mkdir()
-    with Server(tmp_path, shop, workers=2, METRICS_BIND=address, STATE_DIR=str(state)) as running:
+    where = str(state)
+    with Server(
+        tmp_path, shop, workers=2, METRICS_BIND=address, STATE_DIR=where, DENIALS="yes"
+    ) as running:
         wait_until(lambda: is_listening(address))
         yield running
 
@@ -158,7 +163,7 @@ def test_what_only_warns_or_lacks_a_pass_is_no_denied_edit(
     tmp_path: Path, shop: Shop, address: str
 ) -> None:
     shop.write(shop.variant({**REQUIRED, "pipeline.stages.1.manifests": "warn"}))
-    with Server(tmp_path, shop, METRICS_BIND=address) as server:
+    with Server(tmp_path, shop, METRICS_BIND=address, DENIALS="yes") as server:
         wait_until(lambda: is_listening(address))
         document, _ = released(shop)
         assert server.judge(edit(document))["allowed"]
@@ -215,6 +220,64 @@ def test_text_without_end_takes_no_room_without_end(server: Server, address: str
     assert status == 200
     assert len(json.loads(text)["denials"]) == 40
     assert len(text) < 40 * 16_384
+
+
+class TestTornLines:
+    """A worker that was killed, or a disk that was full, left a record without its end."""
+
+    @pytest.fixture(autouse=True)
+    def directory(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+        return tmp_path
+
+    def test_the_next_record_of_the_process_stands_alone(self, directory: Path) -> None:
+        kept("first")
+        own = directory / f"denials-{os.getpid()}"
+        own.write_bytes(own.read_bytes()[:-9])
+        kept("second")
+        kept("third")
+
+        assert sorted(told()) == ["second", "third"]
+        assert b"\n\n" not in own.read_bytes()
+
+    def test_whoever_inherits_takes_whole_records(self, directory: Path) -> None:
+        kept("first")
+        whole = (directory / f"denials-{os.getpid()}").read_bytes()
+        (directory / "denials-7").write_bytes(whole.replace(b"first", b"other") + whole[:40])
+        inherit(7)
+        kept("second")
+
+        assert sorted(told()) == ["first", "other", "second"]
+        assert [path.name for path in directory.iterdir()] == [f"denials-{os.getpid()}"]
+        own = (directory / f"denials-{os.getpid()}").read_bytes()
+        assert len(own.splitlines()) == 3
+
+
+def kept(uid: str) -> None:
+    """A record of this very process."""
+    asked = AdmissionRequest.of(edit(DEPLOYMENT, uid=uid))
+    keep(asked, "staging", "revision", ())
+
+
+def told() -> list[str]:
+    return [each["id"] for each in json.loads(newest())["denials"]]
+
+
+def test_names_are_told_to_nobody_unless_somebody_says_so(
+    tmp_path: Path, shop: Shop, address: str
+) -> None:
+    """Whoever reaches the metrics would else read who changed what."""
+    shop.write(shop.variant(REQUIRED))
+    with Server(tmp_path, shop, METRICS_BIND=address) as server:
+        wait_until(lambda: is_listening(address))
+        document, _ = released(shop)
+        assert not server.judge(edit(document))["allowed"]
+        status, text = fetch(address, "/denials")
+        counts = counted(address)
+
+    assert (status, len(counts)) == (404, 1)
+    assert "STAGEPASS_DENIALS" in text
+    assert "alice" not in text
 
 
 def test_nobody_else_is_told(server: Server, address: str) -> None:

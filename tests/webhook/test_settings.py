@@ -56,6 +56,7 @@ def _refused(done: subprocess.CompletedProcess[str], variable: str) -> str:
         ("STAGEPASS_EVIDENCE", "https://evidence.example", "write registry or dir:PATH"),
         ("STAGEPASS_EVIDENCE", ",", "write registry or dir:PATH"),
         ("STAGEPASS_TLS_DIR", "/nowhere/at/all", "tls.crt"),
+        ("STAGEPASS_DENIALS", "true", "'true' is neither yes nor no"),
         ("STAGEPASS_WORKERS", "0", "not between 1 and 64"),
         ("STAGEPASS_WORKERS", "many", "many"),
         ("STAGEPASS_DEADLINE", "0", "not between 0.1 and 30"),
