@@ -52,7 +52,7 @@ class Line:
 
 def test_a_line_is_judged_until_then_and_no_further(tmp_path: Path) -> None:
     line = Line(tmp_path, LateSource([b"junk", b"more junk", b"and more", SIGNED]))
-    found, failure = line.read(0.05)
+    found, failure = line.read(0.3)
 
     assert (found, line.known()) == ([], 1)
     assert failure is not None
@@ -61,13 +61,13 @@ def test_a_line_is_judged_until_then_and_no_further(tmp_path: Path) -> None:
 
 def test_what_was_judged_by_then_is_told_and_kept(tmp_path: Path) -> None:
     line = Line(tmp_path, LateSource([SIGNED, b"junk", b"more junk"]))
-    found, failure = line.read(0.05)
+    found, failure = line.read(0.3)
     assert [each.digest for each in found] == [RELEASE.statement.digest]
     assert failure is not None
 
     # What is known takes no time: whoever asks again comes further.
     for known in (1, 2):
-        assert line.read(0.05)[0] == found
+        assert line.read(0.3)[0] == found
         assert line.known() == known
 
 
@@ -89,7 +89,7 @@ def test_an_object_of_what_was_not_looked_at_is_undetermined(tmp_path: Path) -> 
     assert "DEADLINE" in codes(decision)
 
 
-@pytest.mark.parametrize("seconds", [0.05, 60.0])
+@pytest.mark.parametrize("seconds", [0.3, 60.0])
 def test_a_claim_is_looked_for_until_then(tmp_path: Path, seconds: float) -> None:
     bundles = [b"junk"] * 3
     late = LateSource(bundles) if seconds < 1 else MemorySource(bundles)
