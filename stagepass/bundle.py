@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,7 +113,11 @@ def _hint(key: object) -> str:
 def _certificate(certificate: object) -> bytes:
     """The DER; that it is a certificate is for whoever verifies it."""
     known = isinstance(certificate, dict) and certificate.keys() == {"rawBytes"}
-    der = _decoded(certificate["rawBytes"]) if isinstance(certificate, dict) and known else b""
+    der = (
+        strictjson.base64_bytes(certificate["rawBytes"])
+        if isinstance(certificate, dict) and known
+        else b""
+    )
     if not der:
         raise _invalid("certificate is not an object with base64 rawBytes")
     if len(der) > _MAX_CERTIFICATE:
@@ -126,21 +129,13 @@ def _timestamps(stamps: object) -> tuple[bytes, ...]:
     """Nobody has to send any: of a key's bundle junk proves no time, and takes nothing away."""
     listed = stamps.get("rfc3161Timestamps") if isinstance(stamps, dict) else None
     return tuple(
-        _decoded(stamp.get("signedTimestamp")) if isinstance(stamp, dict) else b""
+        strictjson.base64_bytes(stamp.get("signedTimestamp")) if isinstance(stamp, dict) else b""
         for stamp in (listed if isinstance(listed, list) else ())
     )
 
 
 def _encoded(data: bytes) -> str:
     return base64.b64encode(data).decode()
-
-
-def _decoded(text: object) -> bytes:
-    """b"" for what is not base64 text."""
-    try:
-        return base64.b64decode(text, validate=True) if isinstance(text, str) else b""
-    except (binascii.Error, ValueError):
-        return b""
 
 
 def _optional_list(value: object, what: str) -> None:

@@ -7,6 +7,8 @@ refused: each has let two readers of the same signed bytes see two different doc
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 from typing import Any
 
@@ -114,3 +116,11 @@ def _bound_depth(value: Any, max_depth: int) -> None:
             return
     if level:
         raise InputError(f"nested more than {max_depth} levels deep")
+
+
+def base64_bytes(value: object) -> bytes:
+    """What standard, padded base64 text stands for; b"" for whatever is none."""
+    try:
+        return base64.b64decode(value, validate=True) if isinstance(value, str) else b""
+    except (binascii.Error, ValueError):
+        return b""

@@ -268,10 +268,7 @@ def _bytes(parent: Mapping[str, Any], name: str) -> bytes:
 
 
 def _base64(value: object, what: str = "hash") -> bytes:
-    try:
-        found = base64.b64decode(value, validate=True) if isinstance(value, str) else b""
-    except (binascii.Error, ValueError):
-        found = b""
+    found = strictjson.base64_bytes(value)
     if not found:
         raise _invalid(f"has a {what} that is not base64")
     return found

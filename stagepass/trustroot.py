@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -211,11 +209,7 @@ def _time(entry: Mapping[str, Any], name: str, path: str) -> datetime:
 
 
 def _bytes(entry: Mapping[str, Any], name: str, path: str) -> bytes:
-    value = entry.get(name)
-    try:
-        found = base64.b64decode(value, validate=True) if isinstance(value, str) else b""
-    except (binascii.Error, ValueError):
-        found = b""
+    found = strictjson.base64_bytes(entry.get(name))
     if not found:
         raise InputError(f"{path}.{name} is not base64")
     return found

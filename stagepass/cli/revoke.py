@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -130,9 +131,7 @@ def revoke(
     _check_signers(bool(public_key), identity, issuer, compromised_since, moment)
     signer = chosen.open()
     new = [*_digests("artifact", artifact, reason), *_digests("attestation", attestation, reason)]
-    who = [("key", _public(path).id, "") for path in public_key]
-    who += [("identity", subject, issuer or "") for subject in identity]
-    new += [Entry(kind, v, _stated(reason), i, compromised_since) for kind, v, i in who]
+    new += _who(public_key, identity, issuer or "", reason, compromised_since)
     before = existing(file, signer.ring.also(map(_public, signers)), policy_directory)
     listed = RevocationList.of(
         before.sequence + 1 if before else 1,
@@ -141,26 +140,32 @@ def revoke(
         tuple(dict.fromkeys((*(before.entries if before else ()), *new))),
     )
     bundle = _signed(listed, signer)
-    doubts = list(everybody(new))
     if policy_directory is None:
-        doubts += misnamed(new)
+        _warn([*everybody(new), *misnamed(new)])
     else:
         with_list, without = _sets(policy_directory, file, bundle, before, listed)
-        doubts += misses(with_list, new)
-    for doubt in doubts:
-        click.secho(f"warning: {printable(doubt)}", err=True, fg="yellow")
-    if policy_directory is not None and running is not None and cluster is not None:
-        sources = options.sources(evidence, offline=offline, hosts=with_list.hosts())
-        stranded(without, with_list, sources, running, cluster, moment).show()
+        _warn([*everybody(new), *misses(with_list, new)])
+        if running is not None and cluster is not None:
+            sources = options.sources(evidence, offline=offline, hosts=with_list.hosts())
+            stranded(without, with_list, sources, running, cluster, moment).show()
     if dry_run:
         click.echo(f"{file}: not written (--dry-run)")
         return 0
+    _write(file, bundle)
+    click.echo(f"{file}: sequence {listed.sequence}, {len(listed.entries)} entries")
+    return 0
+
+
+def _warn(doubts: Iterable[str]) -> None:
+    for doubt in doubts:
+        click.secho(f"warning: {printable(doubt)}", err=True, fg="yellow")
+
+
+def _write(file: Path, bundle: bytes) -> None:
     try:
         wholefile.replace(file, bundle)
     except OSError as error:
         raise InputError(f"cannot write: {error.strerror}", where=str(file)) from error
-    click.echo(f"{file}: sequence {listed.sequence}, {len(listed.entries)} entries")
-    return 0
 
 
 def _check_signers(
@@ -226,6 +231,19 @@ def _sets(
 
 def _digests(kind: str, values: tuple[str, ...], reason: str | None) -> list[Entry]:
     return [Entry(kind, Digest.parse(value).hex, _stated(reason)) for value in values]
+
+
+def _who(
+    keys: tuple[Path, ...],
+    identities: tuple[str, ...],
+    issuer: str,
+    reason: str | None,
+    since: datetime | None,
+) -> list[Entry]:
+    """The entries of signers."""
+    who = [("key", _public(path).id, "") for path in keys]
+    who += [("identity", subject, issuer) for subject in identities]
+    return [Entry(kind, value, _stated(reason), by, since) for kind, value, by in who]
 
 
 def _public(path: Path) -> PublicKey:

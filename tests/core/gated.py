@@ -63,6 +63,17 @@ GATED = policy(REQUIRED)
 BOTH = (DIGEST, OTHER_DIGEST)
 
 
+def cart(**changes: Any) -> dict[str, Any]:
+    """Another pipeline of the same place; `changes` are of its one stage."""
+    live = {"name": "live", "clusters": ["prod-eu"], "namespaces": ["shop"]}
+    return {
+        "kind": "Pipeline",
+        "metadata": {"name": "cart"},
+        "images": ["registry.example.com/cart/**"],
+        "stages": [{**live, "signedBy": ["prod-clusters"], **changes}],
+    }
+
+
 def gated(changes: Mapping[str, Any]) -> PolicySet:
     return policy({**REQUIRED, **changes})
 

@@ -9,25 +9,13 @@ import pytest
 
 from stagepass.decision import Answer, Code
 from stagepass.objects import APPLICATION_LABEL
-from tests.core.gated import OBJECTS, REQUIRED, World, a_pod, said
+from tests.core.gated import OBJECTS, REQUIRED, World, a_pod, cart, said
 from tests.policy.signed import policy
 from tests.release.samples import CONFIG, altered
 from tests.world import codes
 
 OURS = "shop.production"
-CART = {
-    "kind": "Pipeline",
-    "metadata": {"name": "cart"},
-    "images": ["registry.example.com/cart/**"],
-    "stages": [
-        {
-            "name": "live",
-            "clusters": ["prod-eu"],
-            "namespaces": ["shop"],
-            "signedBy": ["prod-clusters"],
-        }
-    ],
-}
+CART = cart()
 
 
 def of(application: str | None, document: dict[str, Any] = CONFIG) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from stagepass.release.build import Terms
 from stagepass.release.model import Release
 from stagepass.release.shelf import Shelf
 from stagepass.release.store import DirectoryBlobs, ReleaseSource
-from tests.core.gated import BOTH, OBJECTS, PRODUCTION, REQUIRED, World, a_pod, gated, said
+from tests.core.gated import BOTH, OBJECTS, PRODUCTION, REQUIRED, World, a_pod, cart, gated, said
 from tests.policy.signed import emergency, policy
 from tests.release.samples import COMMIT, CONFIG, DEPLOYMENT, a_release, altered, payload_of
 from tests.world import DIGEST, OTHER_DIGEST, STRANGER, codes, signed, stored
@@ -179,23 +179,12 @@ class TestDown:
         self, tmp_path: Path, enforcement: str
     ) -> None:
         """An object without images is of any stage of the place, and refused as by the strictest."""
-        cart = {
-            "kind": "Pipeline",
-            "metadata": {"name": "cart"},
-            "images": ["registry.example.com/cart/**"],
-            "stages": [
-                {
-                    "name": "live",
-                    "clusters": ["prod-eu"],
-                    "namespaces": ["shop"],
-                    "signedBy": ["prod-clusters"],
-                    "manifests": "required",
-                    "enforcement": enforcement,
-                    "release": {"from": ["ci"], "repository": "down.example.com/cart/releases"},
-                }
-            ],
-        }
-        world = World(tmp_path, policy(REQUIRED, cart))
+        strict = cart(
+            manifests="required",
+            enforcement=enforcement,
+            release={"from": ["ci"], "repository": "down.example.com/cart/releases"},
+        )
+        world = World(tmp_path, policy(REQUIRED, strict))
         world.released()
         remote = source_of(Counted(tmp_path / "none", failure=DOWN), is_remote=True)
         verifier = world.verifier(ReleaseSource.directory(tmp_path), remote)
