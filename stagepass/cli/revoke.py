@@ -133,12 +133,7 @@ def revoke(
     new = [*_digests("artifact", artifact, reason), *_digests("attestation", attestation, reason)]
     new += _who(public_key, identity, issuer or "", reason, compromised_since)
     before = existing(file, signer.ring.also(map(_public, signers)), policy_directory)
-    listed = RevocationList.of(
-        before.sequence + 1 if before else 1,
-        moment,
-        moment + valid_for,
-        tuple(dict.fromkeys((*(before.entries if before else ()), *new))),
-    )
+    listed = _next(before, new, moment, valid_for)
     bundle = _signed(listed, signer)
     if policy_directory is None:
         _warn([*everybody(new), *misnamed(new)])
@@ -154,6 +149,15 @@ def revoke(
     _write(file, bundle)
     click.echo(f"{file}: sequence {listed.sequence}, {len(listed.entries)} entries")
     return 0
+
+
+def _next(
+    before: RevocationList | None, new: Iterable[Entry], moment: datetime, valid_for: timedelta
+) -> RevocationList:
+    """What was listed stays; what stands there already is not added again."""
+    sequence, old = (before.sequence, before.entries) if before else (0, ())
+    entries = tuple(dict.fromkeys((*old, *new)))
+    return RevocationList.of(sequence + 1, moment, moment + valid_for, entries)
 
 
 def _warn(doubts: Iterable[str]) -> None:
